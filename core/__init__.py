@@ -1,0 +1,72 @@
+"""Coursewire's core: real-time course authoring, and the plugin framework under it.
+
+What a plugin author needs is here. Core never imports a plugin. Its modules, in the order a write
+travels: ``actions`` → ``writes`` → ``transactions`` → ``outbox`` → ``relay`` → ``bus`` → ``hub`` →
+``streams`` → ``web.live``; then the refetch: ``web.queries`` → ``reads`` → ``queries``.
+"""
+
+from core.access import Access, Me, current_me
+from core.actions import Upload
+from core.app import create_app
+from core.database import Model, UtcDateTime, db, now, reading, writing
+from core.errors import (
+    BadRequest,
+    Conflict,
+    CoursewireError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    SetupError,
+    SignInNeeded,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
+from core.events import Event
+from core.guards import Guard, public, signed_in, staff_only
+from core.offload import run_blocking
+from core.plugin import Plugin
+from core.queries import Query
+from core.settings import Settings
+from core.staleness import Params
+from core.transactions import emit, say, transaction
+
+__all__ = [
+    "Access",
+    "BadRequest",
+    "Conflict",
+    "CoursewireError",
+    "Event",
+    "Forbidden",
+    "Guard",
+    "Invalid",
+    "Me",
+    "Model",
+    "NotFound",
+    "Params",
+    "Plugin",
+    "Problem",
+    "Query",
+    "Settings",
+    "SetupError",
+    "SignInNeeded",
+    "TooLarge",
+    "TooMany",
+    "Unavailable",
+    "Upload",
+    "UtcDateTime",
+    "create_app",
+    "current_me",
+    "db",
+    "emit",
+    "now",
+    "public",
+    "reading",
+    "run_blocking",
+    "say",
+    "signed_in",
+    "staff_only",
+    "transaction",
+    "writing",
+]

@@ -1,0 +1,80 @@
+"""The application factory: settings, database, plugins, the HTTP surface, in that order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from core import format as formats
+from core.commands import db_commands, live_commands, plugin_commands
+from core.current import EXTENSION
+from core.database import init_database
+from core.errors import SetupError
+from core.loader import load_plugins
+from core.plugin import Plugin
+from core.registry import Registry
+from core.runtime import Runtime
+from core.serve import serve_command
+from core.settings import Settings
+from core.web import actions, health, live, openapi, queries
+from core.web.pages import init_pages
+from core.web.problems import init_problems
+from core.web.safety import init_safety
+from core.web.templates import find_template_faults
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ()) -> Flask:
+    """The app with the plugins that *settings* names, and those given as objects.
+
+    Nothing connects and nothing starts: the server calls ``app.extensions["coursewire"].start()``
+    in each worker. Raises `SetupError` with every fault found.
+    """
+    settings = settings or Settings()
+    app = Flask("core", root_path=str(_ROOT / "core"), template_folder=str(_ROOT / "templates"))
+    app.config["COURSEWIRE"] = settings
+    app.config["SECRET_KEY"] = settings.secret_key
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + settings.max_body_bytes
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.config["SESSION_COOKIE_SECURE"] = settings.secure_cookies == "always"
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider's
+    init_database(app, settings)
+    registry = Registry(load_plugins(settings.plugins, plugins))
+    app.extensions[EXTENSION] = Runtime(app, settings, registry)
+    _init_web(app, settings, registry)
+    _init_commands(app)
+    faults = find_template_faults(app, registry)
+    if faults:
+        raise SetupError(faults)
+    return app
+
+
+def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters.update(
+        duration=formats.duration, filesize=formats.filesize, when=formats.when
+    )
+    folders = [str(Path(plugin.root_path) / "templates") for plugin in registry.plugins]
+    app.jinja_env.loader = ChoiceLoader(
+        [FileSystemLoader([str(_ROOT / "templates")]), FileSystemLoader(folders)]
+    )
+    init_safety(app)
+    init_problems(app)
+    for module in (queries, actions, live, health, openapi):
+        app.register_blueprint(module.blueprint)
+    for plugin in registry.plugins:
+        app.register_blueprint(plugin)
+    init_pages(app, registry)
+
+
+def _init_commands(app: Flask) -> None:
+    for command in (db_commands, plugin_commands, live_commands, serve_command):
+        app.cli.add_command(command)

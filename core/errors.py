@@ -1,0 +1,162 @@
+"""Every error of Coursewire, in one tree.
+
+::
+
+    CoursewireError
+    ├── SetupError              a developer's mistake, found at start; carries every fault found
+    ├── BusUnavailable          Redis does not answer in time
+    ├── InvalidKey              a text that is no key
+    ├── InvalidStamp            a text that is no stamp
+    └── Problem                 an answer to the one who asks (RFC 9457)
+        ├── BadRequest          400
+        ├── SignInNeeded        401
+        ├── Forbidden           403
+        ├── NotFound            404
+        ├── Conflict            409
+        ├── TooLarge            413
+        ├── Invalid             422, with a text per field
+        ├── TooMany             429
+        └── Unavailable         503
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class CoursewireError(Exception):
+    """The root of the tree."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake found at start: whose it is, what it is, and what to do."""
+
+    plugin: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"[{self.plugin}] {self.text}"
+
+
+class SetupError(CoursewireError):
+    """The app cannot start; ``faults`` holds every mistake found, not only the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        head = f"Coursewire cannot start: {count} {'fault' if count == 1 else 'faults'}."
+        plugins = sorted({fault.plugin for fault in self.faults})
+        hint = (
+            "To start without a plugin, remove its name from COURSEWIRE_PLUGINS "
+            f"(at fault: {', '.join(plugins)})."
+        )
+        super().__init__("\n".join([head, *(f"  - {fault}" for fault in self.faults), hint]))
+
+
+class BusUnavailable(CoursewireError):
+    """Redis did not answer in time; ``reason`` says how."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Redis does not answer: {reason}")
+
+
+class InvalidKey(CoursewireError):
+    """A text that is not the canonical form of a key; ``text`` is what was sent."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text[:200]
+        self.reason = reason
+        super().__init__(f"“{self.text}” is not a key: {reason}")
+
+
+class InvalidStamp(CoursewireError):
+    """A text that is not ``<generation>-<sequence>``."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:80]
+        super().__init__(
+            f"“{self.text}” is not a stamp. A stamp is 12 hex digits, a hyphen and a number, "
+            "such as 3f2a9c01b7de-41."
+        )
+
+
+class Problem(CoursewireError):
+    """An error that is shown to the one who asks, as ``application/problem+json`` or as a page.
+
+    ``detail`` says what happened and what to do. ``errors`` maps a field's name to the text shown
+    beside it. Further keyword arguments become members of the JSON object.
+    """
+
+    status = 500
+    title = "Something went wrong"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        title: str | None = None,
+        errors: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.title = title or type(self).title
+        self.errors = dict(errors or {})
+        self.fields = fields
+
+    def as_json(self) -> dict[str, object]:
+        """The members of the problem object, without those that are empty."""
+        body: dict[str, object] = {
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return body | self.fields
+
+
+class BadRequest(Problem):
+    status = 400
+    title = "The request cannot be read"
+
+
+class SignInNeeded(Problem):
+    status = 401
+    title = "Sign in first"
+
+
+class Forbidden(Problem):
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(Problem):
+    status = 404
+    title = "Not found"
+
+
+class Conflict(Problem):
+    status = 409
+    title = "Changed meanwhile"
+
+
+class TooLarge(Problem):
+    status = 413
+    title = "Too large"
+
+
+class Invalid(Problem):
+    status = 422
+    title = "Check what you entered"
+
+
+class TooMany(Problem):
+    status = 429
+    title = "Too many requests"
+
+
+class Unavailable(Problem):
+    status = 503
+    title = "Not available right now"

@@ -1,0 +1,99 @@
+"""gunicorn's configuration, for the Procfile and for ``flask serve``.
+
+Give gunicorn the *path* of this file (``-c core/gunicorn_conf.py``), never ``python:core…``: the master
+would import core, and with it ssl and redis, before gevent has patched anything.
+
+Read from the environment: PORT, COURSEWIRE_HOST, WEB_CONCURRENCY, COURSEWIRE_ACCESS_LOG (a file, or
+``-``), COURSEWIRE_LOG_LEVEL, and gunicorn's own FORWARDED_ALLOW_IPS.
+"""
+
+import os
+import socket
+from typing import Any
+
+from gevent.monkey import get_original
+from gunicorn.workers.ggevent import GeventWorker
+
+
+class DrainingWorker(GeventWorker):
+    """gevent's worker, which while it drains also lets go of idle keep-alive connections.
+
+    gunicorn counts a connection on which a browser says nothing as work, and waits for it until
+    `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. Half-closing
+    loses no request: what has arrived is still read and answered.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: set[socket.socket] = set()
+
+    def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
+        """Serve one connection; it is idle until its first request."""
+        self._idle.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> None:
+        """Serve one request; its connection is idle before and after."""
+        self._idle.discard(sock)
+        super().handle_request(listener_name, req, sock, addr)
+        self._idle.add(sock)
+
+    def notify(self) -> None:
+        """Tell the master that the worker lives: once a second, also while it drains."""
+        super().notify()
+        if self.alive:
+            return
+        for client in self._idle:
+            try:
+                _half_close(client)
+            except OSError:
+                continue  # the browser was quicker
+
+
+def _half_close(client: socket.socket) -> None:
+    """End what *client* may still send. (gevent's own `shutdown` throws an error at its reader.)"""
+    plain_socket = get_original("socket", "socket")
+    with plain_socket(fileno=os.dup(client.fileno())) as plain:
+        plain.shutdown(socket.SHUT_RD)
+
+
+def _runtime(worker: Any) -> Any:
+    """The worker's `core.runtime.Runtime`, or ``None`` when its app never came up."""
+    app = getattr(worker, "wsgi", None)
+    return app.extensions["coursewire"] if app is not None else None
+
+
+def post_worker_init(worker: Any) -> None:
+    _runtime(worker).start(worker)
+
+
+def worker_int(worker: Any) -> None:
+    _stop(worker)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    _stop(worker)
+
+
+def _stop(worker: Any) -> None:
+    runtime = _runtime(worker)
+    if runtime is not None:
+        runtime.stop()
+
+
+bind = f"{os.environ.get('COURSEWIRE_HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
+worker_class = DrainingWorker
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn's advice: heartbeats must not wait for a disk
+timeout = 30
+graceful_timeout = 20  # Heroku kills 30 s after SIGTERM
+keepalive = 100  # longer than the 90 s of Heroku's router, which otherwise meets closed connections
+limit_request_line = 8190
+control_socket_disable = True
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
+accesslog = os.environ.get("COURSEWIRE_ACCESS_LOG") or None
+errorlog = "-"
+loglevel = os.environ.get("COURSEWIRE_LOG_LEVEL") or "info"

@@ -1,0 +1,281 @@
+"""The hub: one per worker process; the only Redis subscriber, and the fan-out to the browsers.
+
+::
+
+    Redis ──notice──► listen ──► Versions (the rule of stamps) ──► Watchers ──► Stream ──► browser
+
+1. It subscribes first and loads the versions after, so no notice falls between the two.
+2. The ping has a deadline of our own: a Redis that hangs refuses nothing, it is only silent.
+3. It runs in one thread, which under the gevent worker is a greenlet.
+"""
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from core.bus import Bus, Notice
+from core.errors import BusUnavailable, InvalidStamp
+from core.settings import Settings
+from core.stamps import Stamp
+from core.streams import Stream
+from core.versions import Arrival, Versions
+from core.watchers import Watchers
+
+log = logging.getLogger("coursewire.hub")
+
+_TICK_S = 0.25
+_PING_S = 3.0
+_PING_DEADLINE_S = 5.0
+_LATE_S = 0.5
+_FIRST_RETRY_S = 0.1
+_LONGEST_RETRY_S = 2.0
+_BROWSERS_PER_SECOND = 500
+"""How many browsers refetch per second after something that concerns them all."""
+
+
+class Hub:
+    """The fan-out of one worker.
+
+    ``draining`` is asked four times a second; once it says so, every stream ends with ``bye`` and
+    no new one is taken.
+    """
+
+    def __init__(
+        self, bus: Bus, settings: Settings, draining: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._draining = draining
+        self._lock = threading.RLock()
+        self._watchers = Watchers()
+        self._versions: Versions | None = None
+        self._connected = False
+        self._expected: Stamp | None = None
+        self._expected_at = 0.0
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.loaded = threading.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether notices arrive."""
+        return self._connected
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """Everything up to here has been heard; ``None`` while Redis is away.
+
+        It may stamp a read that begins now: Redis is at this point or further.
+        """
+        with self._lock:
+            return self._versions.stamp if self._versions is not None and self._connected else None
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._watchers)
+
+    def start(self) -> None:
+        """Begin to listen, in the background."""
+        for target in (self._listen_for_ever, self._tick_for_ever):
+            thread = threading.Thread(target=target, name=f"coursewire-{target.__name__}")
+            thread.daemon = True
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End every stream and stop listening; returns when both threads have ended."""
+        self._stopping.set()
+        self.drain()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def drain(self) -> None:
+        """Say ``bye`` to every browser; each comes back, to another worker, after a jittered wait."""
+        with self._lock:
+            streams = list(self._watchers)
+        spread_ms = self._spread_ms(len(streams))
+        for stream in streams:
+            stream.say_bye("drain", spread_ms)
+
+    def join(self, stream: Stream) -> tuple[Stamp | None, bool]:
+        """Begin to tell *stream* of its keys; returns the hub's stamp, and whether it is connected.
+
+        Call it before the verdict: whatever comes after the stamp reaches the stream.
+        """
+        with self._lock:
+            self._watchers.add(stream)
+            return self.stamp, self._connected
+
+    def leave(self, stream: Stream) -> None:
+        """Forget *stream*; harmless when repeated."""
+        with self._lock:
+            self._watchers.remove(stream)
+
+    def is_current(self, key: str, stamp: Stamp | None) -> bool:
+        """Whether data for *key*, stamped so, is current as far as this hub has heard."""
+        with self._lock:
+            return self._versions is not None and self._versions.is_current(key, stamp)
+
+    def same_generation(self, stamp: Stamp | None) -> bool:
+        """Whether *stamp* is of the generation that this hub hears."""
+        with self._lock:
+            known = self._versions.stamp.generation if self._versions is not None else None
+            return stamp is not None and stamp.generation == known
+
+    def _listen_for_ever(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+                failures = 0
+            except (RedisError, OSError, BusUnavailable) as error:
+                was_connected = self._connected
+                self._disconnected(error)
+                failures = 1 if was_connected else failures + 1
+            longest = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2 ** min(failures, 8))
+            self._stopping.wait(random.uniform(0, longest))  # noqa: S311  jitter, not a secret
+
+    def _listen(self) -> None:
+        client = self._bus.connect(timeout_s=self._settings.redis_timeout_s * 4, single=True)
+        pubsub = client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
+        try:
+            pubsub.subscribe(self._bus.channel)
+            if not _is_subscription(pubsub.get_message(timeout=_PING_DEADLINE_S)):
+                raise BusUnavailable("it does not answer SUBSCRIBE")
+            self._expected = None
+            self._resume()
+            self._hear(pubsub)
+        finally:
+            pubsub.close()
+            client.close()
+            client.connection_pool.disconnect()
+
+    def _hear(self, pubsub: Any) -> None:
+        heard_at = pinged_at = compared_at = time.monotonic()
+        while not self._stopping.is_set():
+            message = pubsub.get_message(timeout=min(1.0, self._settings.heartbeat_s))
+            moment = time.monotonic()
+            if message is not None:
+                heard_at = moment
+                if message["type"] == "message":
+                    self._notice(message["data"])
+            if moment - heard_at > _PING_DEADLINE_S:
+                raise BusUnavailable(f"it was silent for {_PING_DEADLINE_S:g} s")
+            if moment - pinged_at > _PING_S:
+                pinged_at = moment
+                pubsub.ping()
+            if self._expected is not None or moment - compared_at > self._settings.heartbeat_s:
+                compared_at = moment
+                self._compare()
+
+    def _notice(self, data: str) -> None:
+        head, _, body = data.partition(" ")
+        try:
+            stamp, notice = Stamp.parse(head), _decode(body)
+        except (InvalidStamp, ValueError, KeyError) as error:
+            log.error("A notice that cannot be read came over %s: %s", self._bus.channel, error)
+            self._resume()
+            return
+        with self._lock:
+            assert self._versions is not None  # noqa: S101  resumed before it hears
+            if notice.reset:
+                arrival = self._versions.reset(stamp)
+            else:
+                arrival = self._versions.arrive(stamp, notice.keys)
+            if arrival is Arrival.NEXT:
+                self._tell(notice, stamp)
+        if arrival is Arrival.GAP:
+            log.warning("A notice is missing before %s; reading the versions anew", stamp)
+            self._resume()
+
+    def _tell(self, notice: Notice, stamp: Stamp) -> None:
+        named = self._watchers.keys if notice.reset else notice.keys
+        told = self._watchers.watching(named)
+        spread_ms = self._spread_ms(len(told)) if notice.reset else 0
+        for stream in self._watchers.losing_access(notice.keys):
+            stream.say_bye("access", 0)
+        for stream, keys in told.items():
+            stream.say_stale(keys, notice.cause, notice.trace, spread_ms, stamp)
+
+    def _resume(self) -> None:
+        """Load the versions; whoever shows something older than they say is told so."""
+        snapshot = self._bus.snapshot()
+        fresh = Versions(snapshot, kept=self._settings.versions_kept)
+        with self._lock:
+            before = self._versions.stamp if self._versions is not None else None
+            self._versions = fresh
+            came_back, self._connected = not self._connected, True
+            self._tell_changed_since(before, fresh)
+            if came_back and before is not None:
+                log.info("Redis is back, at %s", fresh.stamp)
+                for stream in self._watchers:
+                    stream.say_state("restored")
+        self.loaded.set()
+
+    def _tell_changed_since(self, before: Stamp | None, fresh: Versions) -> None:
+        changed = [key for key in self._watchers.keys if not fresh.is_current(key, before)]
+        same = before is not None and before.generation == fresh.stamp.generation
+        told = self._watchers.watching(changed)
+        spread_ms = self._spread_ms(len(told))
+        for stream, keys in told.items():
+            stream.say_stale(keys, "resume" if same else "reset", "", spread_ms, fresh.stamp)
+        for stream in self._watchers:
+            key = stream.access_key
+            if key is not None and not fresh.is_current(key, before):
+                stream.say_bye("access", spread_ms)
+
+    def _compare(self) -> None:
+        """Find a lost last notice, which no later number betrays.
+
+        ::
+
+            Redis      publishes 41 ─────────────► answers "41"
+            channel           └─ 41 on its way ─────────┐
+            this hub   at 40 ─────── asks ──► told 41 ──┴─► hears 41
+
+        So being behind at the moment of the answer proves nothing; being behind a little later does.
+        """
+        if self._expected is None:
+            self._expected = self._bus.stamp()
+            self._expected_at = time.monotonic()
+        elif time.monotonic() - self._expected_at > _LATE_S:
+            here, expected = self.stamp, self._expected
+            self._expected = None
+            if here is None or not here.reaches(expected):
+                log.warning("A notice up to %s was lost; reading the versions anew", expected)
+                self._resume()
+
+    def _disconnected(self, error: Exception) -> None:
+        with self._lock:
+            if not self._connected:
+                return
+            self._connected = False
+            log.warning("Redis is away: %s", error)
+            for stream in self._watchers:
+                stream.say_state("degraded")
+
+    def _tick_for_ever(self) -> None:
+        while not self._stopping.wait(_TICK_S):
+            if self._draining():
+                self.drain()
+
+    @staticmethod
+    def _spread_ms(browsers: int) -> int:
+        return browsers * 1000 // _BROWSERS_PER_SECOND
+
+
+def _is_subscription(message: Any) -> bool:
+    return message is not None and message["type"] == "subscribe"
+
+
+def _decode(body: str) -> Notice:
+    data = json.loads(body)
+    keys: Iterable[str] = data["keys"]
+    return Notice(tuple(keys), data["cause"], data["trace"], reset=bool(data.get("reset")))

@@ -1,0 +1,23 @@
+-- Put before every other script. Keys of Coursewire in Redis; {p} is the prefix, a hash tag, so that
+-- a cluster holds them all in one slot:
+--
+--   {p}:seq       string      the number of the last publication
+--   {p}:epoch     string      random; a new one makes every stamp void
+--   {p}:versions  sorted set  text form of a key -> number of the last publication that named it
+--   {p}:horizon   string      the highest number ever trimmed from {p}:versions
+--   {p}:notices   channel     "<stamp> <json>"; its name carries the prefix because PUBLISH ignores
+--                             database numbers
+--
+-- The generation is a hash of the server's run id and the epoch. Lost data, a flush, a failover and
+-- a restored dump each change one of the two: FLUSHALL keeps the run id and loses the epoch; a
+-- restart keeps the epoch of its dump and has a new run id.
+
+local function generation(epoch_key, proposed_epoch)
+  local epoch = redis.call('GET', epoch_key)
+  if not epoch then
+    redis.call('SET', epoch_key, proposed_epoch)
+    epoch = proposed_epoch
+  end
+  local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+  return string.sub(redis.sha1hex(run_id .. ':' .. epoch), 1, 12)
+end

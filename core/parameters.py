@@ -1,0 +1,110 @@
+"""Parameters of queries, guards and actions, as their signatures declare them."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.access import Me
+
+_STRICT = ConfigDict(strict=True)
+_DatabaseInt = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its name, its type, and its default when it is an option."""
+
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default, and so stands in the key as a segment."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def is_me(self) -> bool:
+        """Whether it is the user who asks; in a key stands the user's id."""
+        return self.annotation is Me or self.annotation == (Me | None)
+
+    @property
+    def asks_anonymous(self) -> bool:
+        """Whether it is ``Me | None``: asked also when nobody is signed in."""
+        return self.is_me and self.annotation is not Me
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        annotation = _DatabaseInt if self.annotation is int or self.is_me else self.annotation
+        return TypeAdapter(annotation, config=_config_for(annotation))
+
+    def from_text(self, text: str) -> Any:
+        """The value that *text* spells; raises `ValueError` for another spelling of it."""
+        value = self._adapter.validate_strings(text)
+        if str(value) != text and not isinstance(value, bool):
+            raise ValueError(f"write “{value}”")
+        return value
+
+    def checked(self, value: object) -> Any:
+        """*value* itself, when it has the declared type; raises `ValueError` otherwise."""
+        return self._adapter.validate_python(value)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its JSON schema."""
+        return self._adapter.json_schema()
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The parameters of *function*, in order.
+
+    Raises `TypeError` for one without an annotation, and for ``*args`` and ``**kwargs``.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{function.__name__}() takes *{name}; name its parameters instead")
+        if name not in hints:
+            raise TypeError(f"parameter '{name}' of {function.__name__}() has no type")
+        found.append(Parameter(name, hints[name], parameter.default))
+    return tuple(found)
+
+
+def plain_type(annotation: Any) -> Any:
+    """*annotation* without its ``Annotated`` wrapping, to compare types by."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def explain(error: ValidationError) -> dict[str, str]:
+    """What pydantic found, as one plain sentence per field (dotted path)."""
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False, include_context=False):
+        path = ".".join(str(step) for step in item["loc"]) or "body"
+        found.setdefault(path, _SENTENCES.get(item["type"], item["msg"]) + ".")
+    return found
+
+
+_SENTENCES = {
+    "missing": "This is needed",
+    "extra_forbidden": "This field is not known; remove it",
+    "string_too_short": "This must not be empty",
+    "int_type": "This must be a whole number",
+    "int_parsing": "This must be a whole number",
+    "string_type": "This must be text",
+    "list_type": "This must be a list",
+    "bool_type": "This must be true or false",
+}
+
+
+def _config_for(annotation: Any) -> ConfigDict | None:
+    """Strictness, except where pydantic forbids a config (models carry their own)."""
+    plain = plain_type(annotation)
+    if get_origin(plain) in (Union, UnionType) or not hasattr(plain, "model_config"):
+        return _STRICT
+    return None

@@ -1,0 +1,197 @@
+"""A plugin: a Flask blueprint with a few more words."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar, overload
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from core.access import Access, Me
+from core.actions import Action
+from core.events import Event
+from core.guards import Decide, Guard, GuardExtension
+from core.queries import Fill, Part, Query, refuse_when_frozen
+from core.reactions import Reaction
+from core.staleness import E, Staleness
+
+P = ParamSpec("P")
+R = TypeVar("R")
+EventType = TypeVar("EventType", bound=type[Event])
+View = Callable[..., ResponseReturnValue]
+LoadMe = Callable[[], Me | None]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a plugin: a route with a guard."""
+
+    rule: str
+    view: View
+    guard: Guard
+    needs: Access
+
+
+class Plugin(Blueprint):
+    """What a plugin package's ``__init__`` makes; its other modules register on it.
+
+    *requires* names the plugins whose public names it imports. Everything is registered at import
+    time; what comes after the app has started is a `SetupError`.
+    """
+
+    def __init__(self, name: str, import_name: str, *, requires: Sequence[str] = ()) -> None:
+        super().__init__(name, import_name)
+        self.requires = tuple(requires)
+        self.frozen = False
+        self.events: list[type[Event]] = []
+        self.guards: list[Guard] = []
+        self.queries: list[Query[..., Any]] = []
+        self.actions: list[Action[..., Any]] = []
+        self.parts: list[Part] = []
+        self.fills: list[Fill] = []
+        self.guard_extensions: list[GuardExtension] = []
+        self.reactions: list[Reaction] = []
+        self.pages: list[Page] = []
+        self.identities: list[LoadMe] = []
+        self.demos: list[Callable[[], None]] = []
+
+    def event(self, event: EventType) -> EventType:
+        """Declares *event* as this plugin's own."""
+        self._refuse_when_frozen(f"Event {event.__name__}")
+        self.events.append(event)
+        return event
+
+    @overload
+    def guard(self, decide: Decide) -> Guard: ...
+    @overload
+    def guard(self, *, stale_on: Sequence[type[Event]] = ()) -> Callable[[Decide], Guard]: ...
+    def guard(
+        self, decide: Decide | None = None, *, stale_on: Sequence[type[Event]] = ()
+    ) -> Guard | Callable[[Decide], Guard]:
+        """Makes a guard of a function of ``me`` and of parameters, by name.
+
+        Events in *stale_on* need a field ``user_id``: the one whose access may have changed.
+        """
+
+        def register(decide: Decide) -> Guard:
+            self._refuse_when_frozen(f"Guard '{decide.__name__}'")
+            guard = Guard(self.name, decide.__name__, decide, stale_on)
+            self.guards.append(guard)
+            return guard
+
+        return register(decide) if decide is not None else register
+
+    def query(
+        self,
+        name: str,
+        *,
+        guard: Guard,
+        stale_on: Sequence[type[Event]] = (),
+        constant: bool = False,
+        template: str | None = None,
+    ) -> Callable[[Callable[P, R]], Query[P, R]]:
+        """Makes the namespace ``<plugin>.<name>`` of a pure function of its parameters.
+
+        Parameters without a default are the key's segments, in order; those with one are options.
+        ``stale_on`` takes the required parameters from the event, by name (a `Me` from
+        ``user_id``). *constant* says that nothing ever makes it stale. *template* is the fragment's,
+        ``<plugin>/<name>.html`` unless told.
+        """
+
+        def register(function: Callable[P, R]) -> Query[P, R]:
+            self._refuse_when_frozen(f"Query '{self.name}.{name}'")
+            query = Query(
+                self.name, name, function, guard, stale_on, constant=constant, template=template
+            )
+            self.queries.append(query)
+            return query
+
+        return register
+
+    def action(
+        self, *, guard: Guard, needs: Access = Access.EDIT
+    ) -> Callable[[Callable[P, R]], Action[P, R]]:
+        """Makes ``POST /a/<plugin>/<function-name>`` of a typed function.
+
+        *guard* decides with the function's arguments, by name, in the action's own transaction.
+        """
+
+        def register(function: Callable[P, R]) -> Action[P, R]:
+            self._refuse_when_frozen(f"Action '{self.name}.{function.__name__}'")
+            action = Action(self.name, function, guard, needs)
+            self.actions.append(action)
+            return action
+
+        return register
+
+    def page(
+        self, rule: str, *, guard: Guard, needs: Access = Access.VIEW
+    ) -> Callable[[View], View]:
+        """Makes a page: ``GET`` *rule*, answered after the guard, which decides with the
+        arguments of the URL, by name.
+        """
+
+        def register(view: View) -> View:
+            self._refuse_when_frozen(f"Page '{rule}'")
+            self.pages.append(Page(rule, view, guard, needs))
+            return view
+
+        return register
+
+    def on(self, event: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+        """Makes a reaction: run after the commit, in the background, at least once.
+
+        It runs in a write transaction of its own, may emit, and is tried again when it raises; so
+        it must do no harm when it runs twice.
+        """
+
+        def register(function: Callable[[E], None]) -> Callable[[E], None]:
+            self._refuse_when_frozen(f"Reaction '{function.__name__}'")
+            self.reactions.append(Reaction(self.name, event, function))
+            return function
+
+        return register
+
+    def identity(self, load: LoadMe) -> LoadMe:
+        """Makes *load* the one that says who sent a request; one plugin of an app does."""
+        self._refuse_when_frozen("The identity")
+        self.identities.append(load)
+        return load
+
+    def demo(self, fill: Callable[[], None]) -> Callable[[], None]:
+        """Makes *fill* write demonstration data into an empty database, inside a transaction."""
+        self._refuse_when_frozen("Demonstration data")
+        self.demos.append(fill)
+        return fill
+
+    def add_part(self, part: Part) -> None:
+        """Called by `Query.part`."""
+        self._refuse_when_frozen(f"Part '{part.name}' of '{part.host.namespace}'")
+        self.parts.append(part)
+
+    def add_fill(self, fill: Fill) -> None:
+        """Called by `Query.fill`."""
+        self._refuse_when_frozen(f"The filling of slot '{fill.slot}'")
+        self.fills.append(fill)
+
+    def add_guard_extension(self, extension: GuardExtension) -> None:
+        """Called by `Guard.extend`."""
+        self._refuse_when_frozen(f"The extension of guard '{extension.guard.name}'")
+        self.guard_extensions.append(extension)
+
+    @property
+    def stalenesses(self) -> Iterator[Staleness]:
+        """What makes each of its reads stale."""
+        yield from (query.staleness for query in self.queries)
+        yield from (part.staleness for part in self.parts)
+        yield from (guard.staleness for guard in self.guards)
+        yield from (extended.extension.staleness for extended in self.guard_extensions)
+
+    def freeze(self) -> None:
+        """Ends registration; called once every plugin is imported and valid."""
+        self.frozen = True
+        for staleness in self.stalenesses:
+            staleness.frozen = True
+
+    def _refuse_when_frozen(self, what: str) -> None:
+        refuse_when_frozen(self.name, self.frozen, what)

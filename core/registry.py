@@ -1,0 +1,150 @@
+"""The registry: what all plugins of one app declared, put together and frozen."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.access import Access, Me
+from core.actions import Action
+from core.events import Event
+from core.guards import Guard
+from core.keys import key_text
+from core.plugin import LoadMe, Plugin
+from core.queries import Fill, Key, Part, Query, parse_key
+from core.reactions import Reaction
+from core.staleness import Rule, Staleness
+
+ACCESS = "access"
+"""The namespace of access keys, ``access:<user id>``: what a user may see. Core's own."""
+
+
+def access_key(user_id: int) -> str:
+    """The text form of the key that every stream of this user watches."""
+    return key_text((ACCESS, user_id))
+
+
+@dataclass(frozen=True)
+class Source:
+    """One read that an event makes stale: a query (also by one of its parts), or a guard."""
+
+    rule: Rule
+    staleness: Staleness
+    query: Query[..., Any] | None
+
+    @property
+    def in_code(self) -> bool:
+        """Whether it is answered by a function, which may read the database."""
+        return self.rule.answer is not None
+
+    def keys(self, event: Event) -> Iterator[str]:
+        """The text forms of the keys, or prefixes of keys, that *event* makes stale."""
+        if self.rule.answer is not None:
+            for params in self.rule.answer(event):
+                yield self._key(params)
+        elif self.query is None:
+            yield access_key(event.user_id)  # type: ignore[attr-defined]  # checked at start
+        else:
+            yield self.query.prefix_text(
+                [
+                    getattr(event, "user_id" if parameter.is_me else parameter.name)
+                    for parameter in self.query.required
+                ]
+            )
+
+    def _key(self, params: Any) -> str:
+        if self.query is None:
+            return access_key(params)
+        return self.query.prefix_text(params)
+
+
+class Registry:
+    """Everything the plugins of one app declared; read-only."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self.plugins = tuple(plugins)
+        self.events: Mapping[str, type[Event]] = {
+            event.wire_name: event for plugin in plugins for event in plugin.events
+        }
+        self.queries: tuple[Query[..., Any], ...] = tuple(
+            query for plugin in plugins for query in plugin.queries
+        )
+        self.actions: tuple[Action[..., Any], ...] = tuple(
+            action for plugin in plugins for action in plugin.actions
+        )
+        self.reactions: tuple[Reaction, ...] = tuple(
+            reaction for plugin in plugins for reaction in plugin.reactions
+        )
+        self.identities: tuple[LoadMe, ...] = tuple(
+            load for plugin in plugins for load in plugin.identities
+        )
+        self._queries = {(query.plugin, query.path_name): query for query in self.queries}
+        self._actions = {(action.plugin, action.path_name): action for action in self.actions}
+        self._parts: dict[int, list[Part]] = defaultdict(list)
+        self._extensions: dict[int, list[Guard]] = defaultdict(list)
+        self._fills: dict[str, list[Fill]] = defaultdict(list)
+        self._sources: dict[type[Event], list[Source]] = defaultdict(list)
+        for plugin in plugins:
+            self._put_together(plugin)
+
+    def _put_together(self, plugin: Plugin) -> None:
+        for query in plugin.queries:
+            self._listen(query.staleness, query)
+        for part in plugin.parts:
+            self._parts[id(part.host)].append(part)
+            self._listen(part.staleness, part.host)
+        for guard in plugin.guards:
+            self._listen(guard.staleness, None)
+        for extension in plugin.guard_extensions:
+            self._extensions[id(extension.guard)].append(extension.extension)
+            self._listen(extension.extension.staleness, None)
+        for fill in plugin.fills:
+            self._fills[fill.slot].append(fill)
+
+    def _listen(self, staleness: Staleness, query: Query[..., Any] | None) -> None:
+        for rule in staleness.rules:
+            self._sources[rule.event].append(Source(rule, staleness, query))
+
+    def find_query(self, plugin: str, path_name: str) -> Query[..., Any] | None:
+        """The query of this namespace, or ``None``."""
+        return self._queries.get((plugin, path_name))
+
+    def find_action(self, plugin: str, path_name: str) -> Action[..., Any] | None:
+        """The action of this path, or ``None``."""
+        return self._actions.get((plugin, path_name))
+
+    def parse_key(self, text: str) -> Key:
+        """The typed key that *text* spells; raises `InvalidKey`."""
+        return parse_key(text, self.find_query)
+
+    def parts_of(self, query: Query[..., Any]) -> Sequence[Part]:
+        """The parts that plugins added to *query*, in the order of the plugins."""
+        return self._parts.get(id(query), ())
+
+    def fills_of(self, slot: str) -> Sequence[Fill]:
+        """The queries shown in *slot*, in their order."""
+        return sorted(self._fills.get(slot, ()), key=lambda fill: fill.order)
+
+    def sources_of(self, event: type[Event]) -> Sequence[Source]:
+        """The reads that *event* makes stale."""
+        return self._sources.get(event, ())
+
+    def reactions_to(self, event: type[Event]) -> Iterable[Reaction]:
+        """The reactions to *event*."""
+        return (reaction for reaction in self.reactions if reaction.event is event)
+
+    def grant(self, guard: Guard, me: Me | None, values: Mapping[str, Any]) -> Access:
+        """What *me* may do, extensions included; reads the database in the session at hand."""
+        access = guard(me, values)
+        for extension in self._extensions.get(id(guard), ()):
+            if access is Access.EDIT:
+                break
+            access = max(access, extension(me, values))
+        return access
+
+    def grant_key(self, key: Key, me: Me | None) -> Access:
+        """What *me* may do with *key*; nothing with the key of another user."""
+        owner_id = key.owner_id
+        if owner_id is not None and (me is None or me.user_id != owner_id):
+            return Access.NONE
+        return self.grant(key.query.guard, me, key.values)

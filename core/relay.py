@@ -1,0 +1,263 @@
+"""The relay: from the outbox to the bus, and from the outbox to the reactions.
+
+The request that committed publishes its own rows at once. Whatever it could not (Redis away, the
+process killed), a sweeper in every worker takes once the row is due. Two sweepers at once publish
+at least once, which harms nothing: a key named twice is refetched once more, or answered with 304.
+
+It reads the rows that are present, never "id above the last": identifiers become visible out of
+order. Nobody waits for Redis while holding a database connection: rows are claimed in one short
+transaction, published outside of any, and deleted in another.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from pydantic import ValidationError
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.bus import Notice
+from core.database import db, now, writing
+from core.errors import BusUnavailable
+from core.events import Event
+from core.outbox import ActionAnswer, OutboxEvent, OutboxReaction
+from core.reactions import Reaction
+from core.stamps import Stamp
+from core.transactions import Owed, Work, keys_seen_after, transaction
+
+if TYPE_CHECKING:
+    from core.runtime import Runtime
+
+log = logging.getLogger("coursewire.relay")
+
+_CLAIM_S = 5.0
+_REACTION_CLAIM_S = 60.0
+_BATCH = 100
+_REACTIONS_AT_ONCE = 4
+_ATTEMPTS = 5
+_REACTION_ATTEMPTS = 12
+_LONGEST_WAIT_S = 600
+_ANSWERS_KEPT = timedelta(hours=24)
+
+
+class Relay:
+    """Publishes what is owed, and runs the reactions; one per worker."""
+
+    def __init__(self, app: Flask, runtime: "Runtime") -> None:
+        self._app = app
+        self._runtime = runtime
+        self._stopping = threading.Event()
+        self._nudge = threading.Event()
+        self._slots = threading.BoundedSemaphore(_REACTIONS_AT_ONCE)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to sweep, in the background."""
+        self._thread = threading.Thread(target=self._sweep_for_ever, name="coursewire-relay")
+        self._thread.daemon = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop sweeping; returns when the round at hand has ended."""
+        self._stopping.set()
+        self._nudge.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def publish_now(self, work: Work, owed: Sequence[Owed]) -> None:
+        """Publish the rows that *work* just committed, and note in it what came of that.
+
+        Never raises because of Redis or of the second look: the rows stay for the sweeper, and
+        ``work.stamp`` stays ``None``.
+        """
+        if not owed:
+            work.stamp = self._runtime.read_stamp()
+            return
+        try:
+            later = keys_seen_after(self._runtime.registry, [row.event for row in owed])
+            work.stale = tuple(dict.fromkeys([*work.stale, *(k for keys in later for k in keys)]))
+            stamp = None
+            for row, keys in zip(owed, later, strict=True):
+                stamp = self._publish(row, keys, patient=False)
+            work.stamp = stamp
+            self._delete([row.row_id for row in owed])
+        except BusUnavailable as error:
+            log.info("Not published yet, the sweeper will: %s (trace %s)", error, work.trace)
+        except Exception:
+            # The action is committed: its answer must not depend on what comes after.
+            log.exception("Not published yet, the sweeper will try (trace %s)", work.trace)
+        finally:
+            self._nudge.set()
+
+    def sweep(self) -> int:
+        """Publish every due row; returns how many were published. Needs an app context."""
+        try:
+            self._runtime.bus.stamp(patient=True)
+        except BusUnavailable:
+            return 0
+        published = 0
+        for row in self._claim():
+            try:
+                later = keys_seen_after(self._runtime.registry, [row.event])
+                self._publish(row, later[0], patient=True)
+            except BusUnavailable:
+                break
+            except Exception as error:
+                self._failed(row, error)
+                continue
+            self._delete([row.row_id])
+            published += 1
+        return published
+
+    def react(self) -> list[threading.Thread]:
+        """Start every due reaction, each in a thread and transaction of its own."""
+        runs = []
+        for row_id, label in self._claim_reactions():
+            self._slots.acquire()
+            run = threading.Thread(target=self._run, args=(row_id, label), daemon=True)
+            run.start()
+            runs.append(run)
+        return runs
+
+    def forget_answers(self) -> None:
+        """Delete the answers kept for repeated requests that are older than a day."""
+        with writing() as session:
+            session.execute(
+                delete(ActionAnswer).where(ActionAnswer.created_at < now() - _ANSWERS_KEPT)
+            )
+
+    def _publish(self, row: Owed, later: Sequence[str], *, patient: bool) -> Stamp:
+        keys = tuple(dict.fromkeys([*row.keys, *later]))
+        return self._runtime.bus.publish(Notice(keys, row.name, row.trace), patient=patient)
+
+    def _delete(self, row_ids: Sequence[int]) -> None:
+        with writing() as session:
+            session.execute(delete(OutboxEvent).where(OutboxEvent.id.in_(row_ids)))
+
+    def _claim(self) -> list[Owed]:
+        due = (
+            select(OutboxEvent)
+            .where(OutboxEvent.parked_at.is_(None), OutboxEvent.due_at <= now())
+            .order_by(OutboxEvent.id)
+            .limit(_BATCH)
+        )
+        if db.session.execute(due.with_only_columns(OutboxEvent.id).limit(1)).first() is None:
+            db.session.remove()
+            return []
+        with writing() as session:
+            rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+            for row in rows:
+                row.due_at = now() + timedelta(seconds=_CLAIM_S)
+            return [
+                Owed(row.id, self._event(row.event, row.payload), tuple(row.keys), row.trace,
+                     row.event)
+                for row in rows
+            ]  # fmt: skip
+
+    def _event(self, wire_name: str, payload: dict[str, object]) -> Event | None:
+        """The event of a row; ``None`` when a newer or older release wrote it in another shape."""
+        kind = self._runtime.registry.events.get(wire_name)
+        try:
+            return kind.model_validate(payload) if kind is not None else None
+        except ValidationError:
+            return None
+
+    def _failed(self, row: Owed, error: Exception) -> None:
+        log.exception("Event %s (row %d) cannot be published", row.name, row.row_id)
+        with writing() as session:
+            attempts = session.scalar(
+                update(OutboxEvent)
+                .where(OutboxEvent.id == row.row_id)
+                .values(attempts=OutboxEvent.attempts + 1, error=str(error)[:2000])
+                .returning(OutboxEvent.attempts)
+            )
+        if attempts is None or attempts < _ATTEMPTS:
+            return
+        try:
+            self._runtime.bus.reset("parked", row.trace)
+        except BusUnavailable:
+            return
+        with writing() as session:
+            session.execute(
+                update(OutboxEvent).where(OutboxEvent.id == row.row_id).values(parked_at=now())
+            )
+        log.error("Event %s (row %d) is parked; every screen reads again", row.name, row.row_id)
+
+    def _claim_reactions(self) -> list[tuple[int, str]]:
+        due = (
+            select(OutboxReaction)
+            .where(OutboxReaction.parked_at.is_(None), OutboxReaction.due_at <= now())
+            .order_by(OutboxReaction.id)
+            .limit(_BATCH)
+        )
+        if db.session.execute(due.with_only_columns(OutboxReaction.id).limit(1)).first() is None:
+            db.session.remove()
+            return []
+        with writing() as session:
+            rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+            for row in rows:
+                row.attempts += 1
+                wait_s = max(_REACTION_CLAIM_S, min(2.0**row.attempts, _LONGEST_WAIT_S))
+                row.due_at = now() + timedelta(seconds=wait_s)
+            return [(row.id, row.reaction) for row in rows]
+
+    def _run(self, row_id: int, label: str) -> None:
+        try:
+            with self._app.app_context():
+                try:
+                    self._run_in_transaction(row_id)
+                except Exception as error:
+                    log.exception("Reaction %s (row %d) failed", label, row_id)
+                    self._reaction_failed(row_id, error)
+        finally:
+            self._slots.release()
+
+    def _run_in_transaction(self, row_id: int) -> None:
+        with transaction() as work:
+            row = db.session.get(OutboxReaction, row_id)
+            if row is None:
+                return
+            work.trace = row.trace
+            reaction = self._reaction(row.reaction)
+            event = self._event(row.event, row.payload)
+            if reaction is not None and event is not None:
+                db.session.delete(row)
+                reaction.function(event)
+            else:
+                row.parked_at = now()
+                row.error = "No enabled plugin has this reaction, or its event has another shape."
+
+    def _reaction(self, label: str) -> Reaction | None:
+        known = self._runtime.registry.reactions
+        return next((reaction for reaction in known if reaction.label == label), None)
+
+    def _reaction_failed(self, row_id: int, error: Exception) -> None:
+        with writing() as session:
+            row = session.get(OutboxReaction, row_id)
+            if row is not None:
+                row.error = f"{type(error).__name__}: {error}"[:2000]
+                row.due_at = now() + timedelta(seconds=min(2.0**row.attempts, _LONGEST_WAIT_S))
+                row.parked_at = now() if row.attempts >= _REACTION_ATTEMPTS else None
+
+    def _sweep_for_ever(self) -> None:
+        forgotten_at = now()
+        while not self._stopping.is_set():
+            sweep_s = self._runtime.settings.sweep_s
+            self._nudge.wait(random.uniform(0.5, 1.0) * sweep_s)  # noqa: S311  jitter
+            self._nudge.clear()
+            try:
+                with self._app.app_context():
+                    self.sweep()
+                    self.react()
+                    if now() - forgotten_at > timedelta(hours=1):
+                        forgotten_at = now()
+                        self.forget_answers()
+            except SQLAlchemyError as error:
+                log.warning("The database is away; the sweeper tries again: %s", error)
+            except Exception:
+                log.exception("The sweeper failed; it tries again")

@@ -1,0 +1,107 @@
+"""``POST /a/<plugin>/<action>``: a write, from a program (JSON) or from a form."""
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+
+from core.access import Access, current_me
+from core.actions import Action
+from core.current import current_runtime
+from core.database import reading
+from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
+from core.keys import KeyParts, split_key
+from core.registry import ACCESS
+from core.web.floors import remember_floor
+from core.web.problems import wants_json
+from core.web.redirects import own_path
+from core.writes import MAX_IDEMPOTENCY_KEY, Outcome, run_action
+
+blueprint = Blueprint("coursewire_actions", __name__)
+
+_KEYS_CHECKED = 50
+"""Of the keys that an action made stale, how many are told to the actor; their own stream tells
+the rest."""
+
+
+@blueprint.post("/a/<plugin>/<name>")
+def act(plugin: str, name: str) -> ResponseReturnValue:
+    """Run the action, and answer with what it made stale and the stamp of that."""
+    action = current_runtime().registry.find_action(plugin, name)
+    if action is None:
+        raise NotFound(f"No plugin has an action {plugin}/{name}. See /openapi.json.")
+    outcome = run_action(action, _arguments(action), current_me(), _idempotency_key())
+    response = _answer(outcome) if wants_json() else _back(outcome)
+    remember_floor(response, outcome.stamp)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _arguments(action: Action[..., Any]) -> dict[str, Any]:
+    settings = current_runtime().settings
+    if not action.takes_upload:
+        request.max_content_length = settings.max_body_bytes
+    if request.mimetype == "application/json" and not action.takes_upload:
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict):
+            raise BadRequest("The body is not a JSON object. Nothing was saved.")
+        return action.arguments_from_json(body)
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return action.arguments_from_form(request.form, request.files)
+    if request.content_length in (None, 0) and not action.takes_upload:
+        return action.arguments_from_json({})
+    problem = Problem("Send JSON (application/json) or a form. Nothing was saved.")
+    problem.status, problem.title = 415, "Not a format we read"
+    raise problem
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+        raise Invalid(f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters.")
+    return key
+
+
+def _answer(outcome: Outcome) -> Response:
+    return jsonify(
+        result=outcome.result,
+        stale=_stale_for_actor(outcome),
+        stamp=str(outcome.stamp) if outcome.stamp is not None else None,
+        message=outcome.message,
+    )
+
+
+def _back(outcome: Outcome) -> Response:
+    """A form without JavaScript goes back to where it was, with the message."""
+    if outcome.message:
+        flash(outcome.message, "done")
+    response: Any = redirect(own_path(request.form.get("_next"), request.referrer), 303)
+    return response  # type: ignore[no-any-return]
+
+
+def _stale_for_actor(outcome: Outcome) -> list[KeyParts]:
+    """The stale keys that the actor may view, so their page need not wait for the stream."""
+    told = []
+    me = current_me()
+    with reading():
+        for text in outcome.stale[:_KEYS_CHECKED]:
+            parts = _viewable(text, me)
+            if parts is not None:
+                told.append(parts)
+    return told
+
+
+def _viewable(text: str, me: Any) -> KeyParts | None:
+    registry = current_runtime().registry
+    segments = split_key(text)
+    if segments[0] == ACCESS or len(segments) < 2:
+        return None
+    query = registry.find_query(segments[0], segments[1])
+    if query is None:
+        return None
+    try:
+        key = registry.parse_key(text)
+    except InvalidKey:
+        # A prefix of keys: no guard can be asked about it, so it says only what it is made of.
+        return (query.plugin, query.path_name) if len(segments) == 2 else None
+    return key.parts if registry.grant_key(key, me) >= Access.VIEW else None

@@ -1,0 +1,89 @@
+"""Pages: guarded routes, and the regions and slots of their templates."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, g
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
+
+from core.access import Access, current_me
+from core.current import current_runtime
+from core.database import reading
+from core.errors import Forbidden, NotFound, SignInNeeded
+from core.plugin import Page
+from core.queries import Query
+from core.reads import read_key
+from core.registry import Registry
+from core.stamps import Stamp
+from core.web.floors import stamp_of_page
+
+
+def init_pages(app: Flask, registry: Registry) -> None:
+    """Add every plugin's pages to *app*, and the words of its templates."""
+    for plugin in registry.plugins:
+        for page in plugin.pages:
+            endpoint = f"{plugin.name}.{page.view.__name__}"
+            app.add_url_rule(page.rule, endpoint, _guarded(page), methods=["GET"])
+    for query in registry.queries:
+        app.jinja_env.globals[f"{query.plugin}_{query.name}"] = query
+    app.jinja_env.globals["region"] = region
+    app.jinja_env.globals["slot"] = slot
+    app.context_processor(lambda: {"me": current_me()})
+
+
+def region(query: Query[..., Any], *params: Any, id: str | None = None, **options: Any) -> Markup:
+    """``<live-region>``: a piece of the page bound to one key, rendered as of its stamp.
+
+    Nothing at all where the guard says no. Its key is what the element fetches and what it watches,
+    so the three cannot disagree.
+    """
+    key = query.key(*params, **options)
+    found = read_key(key, _stamp_once)
+    if found is None:
+        return Markup("")
+    attributes = {
+        "id": id,
+        "key": found.key.text,
+        "stamp": str(found.stamp) if found.stamp is not None else None,
+        "data-access": "edit" if found.access >= Access.EDIT else "view",
+    }
+    written = "".join(
+        f' {name}="{escape(value)}"' for name, value in attributes.items() if value is not None
+    )
+    return Markup(f"<live-region{written}>{found.html}</live-region>")  # noqa: S704  autoescaped
+
+
+def slot(name: str, **params: Any) -> Markup:
+    """The regions that plugins show in the slot *name*; *params* supply their parameters."""
+    fills = current_runtime().registry.fills_of(name)
+    return Markup("\n").join(
+        region(fill.query, *(params[parameter.name] for parameter in fill.query.required))
+        for fill in fills
+    )
+
+
+def _stamp_once() -> Stamp | None:
+    """One stamp for all regions of a page: each reads the database after it."""
+    if "coursewire_page_stamp" not in g:
+        g.coursewire_page_stamp = stamp_of_page()
+    stamp: Stamp | None = g.coursewire_page_stamp
+    return stamp
+
+
+def _guarded(page: Page) -> Callable[..., ResponseReturnValue]:
+    def answer(**arguments: Any) -> ResponseReturnValue:
+        me = current_me()
+        with reading():
+            access = current_runtime().registry.grant(page.guard, me, arguments)
+        if access < page.needs:
+            if me is None:
+                raise SignInNeeded("Sign in to see this page.")
+            if access is Access.NONE:
+                raise NotFound(
+                    "There is nothing at this address, or you may not see it. Check the address."
+                )
+            raise Forbidden("You may look at this and not change it. Ask an owner of the course.")
+        return page.view(**arguments)
+
+    return answer

@@ -1,0 +1,131 @@
+"""Errors as answers: problem+json (RFC 9457) for programs, a page in plain words for people."""
+
+import json
+import logging
+
+from flask import Flask, Response, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from core.errors import (
+    Conflict,
+    Invalid,
+    InvalidKey,
+    InvalidStamp,
+    Problem,
+    SignInNeeded,
+    Unavailable,
+)
+from core.web.redirects import own_path
+
+log = logging.getLogger("coursewire.web")
+
+_FOR_PROGRAMS = ("/q/", "/live", "/openapi.json", "/healthz", "/readyz")
+_RETRY_AFTER_S = 2
+
+
+def init_problems(app: Flask) -> None:
+    """Answer every error of *app* in the words of this module."""
+    app.register_error_handler(Problem, answer_problem)
+    app.register_error_handler(InvalidKey, _bad_text)
+    app.register_error_handler(InvalidStamp, _bad_text)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(IntegrityError, _integrity_error)
+    app.register_error_handler(DataError, _data_error)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def answer_problem(problem: Problem) -> ResponseReturnValue:
+    """*problem*, in the form that the one who asks can read."""
+    if wants_json():
+        return problem_response(problem)
+    if request.path.startswith("/a/"):
+        flash(problem.detail, "problem")
+        return redirect(own_path(request.form.get("_next"), request.referrer), 303)
+    if isinstance(problem, SignInNeeded):
+        return redirect(f"/sign-in?next={own_path(request.full_path.rstrip('?'))}", 303)
+    return render_template("error.html", problem=problem), problem.status
+
+
+def problem_response(problem: Problem) -> Response:
+    """*problem* as ``application/problem+json``."""
+    body = json.dumps(problem.as_json(), ensure_ascii=False, default=str)
+    response = Response(body, problem.status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    if problem.status in (429, 503):
+        response.headers["Retry-After"] = str(problem.fields.get("retry_after_s", _RETRY_AFTER_S))
+    return response
+
+
+def wants_json() -> bool:
+    """Whether a program asks: by the address, or by what it accepts."""
+    if request.path.startswith(_FOR_PROGRAMS):
+        return True
+    accepted = request.accept_mimetypes
+    if request.path.startswith("/a/"):
+        return request.mimetype == "application/json" or (
+            accepted["application/json"] > accepted["text/html"]
+        )
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def _bad_text(error: InvalidKey | InvalidStamp) -> ResponseReturnValue:
+    return answer_problem(_of_status(400, str(error)))
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error
+    known = _WORDS.get(error.code)
+    answer = answer_problem(_of_status(error.code, known or error.description or error.name))
+    if error.code == 405 and isinstance(answer, Response):
+        answer.headers["Allow"] = dict(error.get_headers()).get("Allow", "")
+    return answer
+
+
+def _integrity_error(error: IntegrityError) -> ResponseReturnValue:
+    log.warning("A write met another one: %s", error.orig)
+    return answer_problem(
+        Conflict("Somebody else changed this at the same moment. Nothing was saved; try again.")
+    )
+
+
+def _data_error(error: DataError) -> ResponseReturnValue:
+    log.warning("The database refused a value: %s", error.orig)
+    return answer_problem(Invalid("A value is out of range. Nothing was saved."))
+
+
+def _database_away(error: Exception) -> ResponseReturnValue:
+    log.error("The database does not answer: %s", error)
+    return answer_problem(
+        Unavailable("The database does not answer. Nothing was saved; try again in a moment.")
+    )
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answer_problem(
+        _of_status(500, "Something broke on our side. Nothing was saved; try again in a moment.")
+    )
+
+
+def _of_status(status: int, detail: str) -> Problem:
+    for kind in Problem.__subclasses__():
+        if kind.status == status:
+            return kind(detail)
+    problem = Problem(detail, title=_TITLES.get(status))
+    problem.status = status
+    return problem
+
+
+_TITLES = {405: "Not possible here", 415: "Not a format we read", 414: "Address too long"}
+_WORDS = {
+    404: "There is nothing at this address, or you may not see it. Check the address.",
+    405: "This address does not take that kind of request.",
+    413: "This is larger than what is accepted here. Nothing was saved.",
+    415: "Send JSON (application/json) or a form.",
+}

@@ -1,0 +1,136 @@
+"""Running an action: guard, function, outbox and answer in one transaction; then publication."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from flask import g
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.access import Access, Me
+from core.actions import Action
+from core.current import current_runtime
+from core.database import db, reading
+from core.errors import Forbidden, Invalid, NotFound, SignInNeeded
+from core.outbox import ActionAnswer, OutboxEvent
+from core.stamps import Stamp
+from core.transactions import Work, transaction
+
+MAX_IDEMPOTENCY_KEY = 128
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an action: its result in plain JSON types, and what it made stale."""
+
+    result: Any
+    message: str | None
+    stale: tuple[str, ...]
+    stamp: Stamp | None
+
+
+def run_action(
+    action: Action[..., Any],
+    arguments: Mapping[str, Any],
+    me: Me | None,
+    idempotency_key: str | None = None,
+) -> Outcome:
+    """Run *action* as *me*.
+
+    With an *idempotency_key* that this user sent before, nothing runs and the outcome is the one of
+    then; with other arguments under the same key it raises `Invalid`.
+    """
+    if me is None or idempotency_key is None:
+        return _run(action, arguments, me, None)
+    answer = ActionAnswer(
+        user_id=me.user_id,
+        idempotency_key=idempotency_key,
+        request_hash=_hash(action, arguments),
+    )
+    earlier = _earlier(answer)
+    if earlier is not None:
+        return earlier
+    try:
+        return _run(action, arguments, me, answer)
+    except IntegrityError:
+        # The same request, sent twice at once: the other one was first.
+        earlier = _earlier(answer)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _run(
+    action: Action[..., Any],
+    arguments: Mapping[str, Any],
+    me: Me | None,
+    answer: ActionAnswer | None,
+) -> Outcome:
+    with transaction() as work:
+        if answer is not None:
+            db.session.add(answer)
+            db.session.flush()
+        _check(action, arguments, me)
+        returned = action.function(**action.with_me(dict(arguments), me))
+        result = action.result_type.dump_python(returned, mode="json")
+        if answer is not None:
+            answer.answer = {"result": result, "message": work.message, "trace": work.trace}
+            work.before_commit = lambda: _remember_stale(answer, work)
+    g.coursewire_trace = work.trace
+    return Outcome(result, work.message, work.stale, work.stamp)
+
+
+def _check(action: Action[..., Any], arguments: Mapping[str, Any], me: Me | None) -> None:
+    access = current_runtime().registry.grant(action.guard, me, arguments)
+    if access >= action.needs:
+        return
+    if me is None:
+        raise SignInNeeded("Sign in first; then try again. Nothing was saved.")
+    if access is Access.NONE:
+        raise NotFound("This is gone, or you may not see it. Nothing was saved.")
+    raise Forbidden("You may look at this and not change it. Ask an owner of the course.")
+
+
+def _earlier(answer: ActionAnswer) -> Outcome | None:
+    with reading() as session:
+        row = session.scalar(
+            select(ActionAnswer).where(
+                ActionAnswer.user_id == answer.user_id,
+                ActionAnswer.idempotency_key == answer.idempotency_key,
+            )
+        )
+        if row is None or row.answer is None:
+            return None
+        if row.request_hash != answer.request_hash:
+            raise Invalid(
+                "This Idempotency-Key was used for another request. Use a new one for each."
+            )
+        found = dict(row.answer)
+        published = not _is_owed(session, str(found["trace"]))
+    stamp = current_runtime().read_stamp() if published else None
+    return Outcome(found["result"], found["message"], tuple(found["stale"]), stamp)  # type: ignore[arg-type]
+
+
+def _is_owed(session: Session, trace: str) -> bool:
+    return session.scalar(select(OutboxEvent.id).where(OutboxEvent.trace == trace)) is not None
+
+
+def _remember_stale(answer: ActionAnswer, work: Work) -> None:
+    answer.answer = {**(answer.answer or {}), "stale": list(work.stale)}
+
+
+def _hash(action: Action[..., Any], arguments: Mapping[str, Any]) -> str:
+    plain = {
+        name: (value.filename if hasattr(value, "filename") else value)
+        for name, value in arguments.items()
+    }
+    text = json.dumps([action.label, plain], sort_keys=True, default=_plain)
+    return sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
