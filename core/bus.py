@@ -47,7 +47,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The newest versions, as of ``stamp``; every key not in ``versions`` is at most ``horizon``."""
+    """The newest versions as of ``stamp``; a key not in ``versions`` is at most ``horizon``."""
 
     stamp: Stamp
     horizon: int
@@ -70,7 +70,11 @@ class Bus:
         self._snapshot = self._script("snapshot")
 
     def connect(self, *, timeout_s: float | None, single: bool = False) -> redis.Redis:
-        """A client of its own pool; *timeout_s* ``None`` waits for answers without end."""
+        """A client of its own pool; *timeout_s* ``None`` waits for answers without end.
+
+        A connection that broke while it lay in the pool is opened anew once; a silent Redis is not
+        asked twice. (A publication repeated so is harmless, as is every repeated notice.)
+        """
         options: dict[str, Any] = {}
         if self.settings.redis_url.startswith("rediss://") and not self.settings.redis_tls_verify:
             options["ssl_cert_reqs"] = "none"
@@ -80,7 +84,7 @@ class Bus:
             timeout=self.settings.redis_timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=self.settings.redis_timeout_s,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             decode_responses=True,
             **options,
         )

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDeco
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from core.errors import CoursewireError
 from core.settings import Settings
 
 _RETRY_S = 0.005
@@ -50,6 +51,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What is stored; raises `ValueError` for a naive time."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -57,7 +59,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's signature
+        """What was stored, aware."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -83,8 +86,14 @@ def reading() -> Iterator[Session]:
     """A read in a session and transaction of its own, begun now, and ended at the exit.
 
     Whatever this context's session held is released first, so a request never holds two
-    connections, and none while it renders, waits, or streams.
+    connections, and none while it renders, waits, or streams. Raises `CoursewireError` inside a
+    write transaction, which it would throw away.
     """
+    if db.session.registry.has() and _WRITE in db.session.info:
+        raise CoursewireError(
+            "A read of its own cannot begin inside a write transaction. Call the query itself: "
+            "it reads in the transaction at hand."
+        )
     db.session.remove()
     try:
         yield db.session()
@@ -98,6 +107,7 @@ def writing() -> Iterator[Session]:
     db.session.remove()
     try:
         session = db.session()
+        session.info[_WRITE] = True
         session.connection(execution_options={_WRITE: True})
         yield session
         session.commit()

@@ -118,45 +118,63 @@ class Problem(CoursewireError):
 
 
 class BadRequest(Problem):
+    """The address, a header or the body cannot be read."""
+
     status = 400
     title = "The request cannot be read"
 
 
 class SignInNeeded(Problem):
+    """Nobody is signed in."""
+
     status = 401
     title = "Sign in first"
 
 
 class Forbidden(Problem):
+    """The user may look at this and not change it."""
+
     status = 403
     title = "Not allowed"
 
 
 class NotFound(Problem):
+    """Not there, or not for this user to see: the two answer alike."""
+
     status = 404
     title = "Not found"
 
 
 class Conflict(Problem):
+    """Somebody else changed it meanwhile, or it is in use."""
+
     status = 409
     title = "Changed meanwhile"
 
 
 class TooLarge(Problem):
+    """More bytes than the settings allow."""
+
     status = 413
     title = "Too large"
 
 
 class Invalid(Problem):
+    """A field is not as it must be; ``errors`` says which and what to do."""
+
     status = 422
     title = "Check what you entered"
 
 
 class TooMany(Problem):
+    """More requests than the settings allow."""
+
     status = 429
     title = "Too many requests"
 
 
 class Unavailable(Problem):
+    """Something that is needed does not answer."""
+
     status = 503
     title = "Not available right now"

@@ -1,7 +1,7 @@
 """gunicorn's configuration, for the Procfile and for ``flask serve``.
 
-Give gunicorn the *path* of this file (``-c core/gunicorn_conf.py``), never ``python:core…``: the master
-would import core, and with it ssl and redis, before gevent has patched anything.
+Give gunicorn the *path* of this file (``-c core/gunicorn_conf.py``), never ``python:core…``: the
+master would import core, and with it ssl and redis, before gevent has patched anything.
 
 Read from the environment: PORT, COURSEWIRE_HOST, WEB_CONCURRENCY, COURSEWIRE_ACCESS_LOG (a file, or
 ``-``), COURSEWIRE_LOG_LEVEL, and gunicorn's own FORWARDED_ALLOW_IPS.
@@ -35,11 +35,12 @@ class DrainingWorker(GeventWorker):
         finally:
             self._idle.discard(client)
 
-    def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> None:
+    def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> bool:
         """Serve one request; its connection is idle before and after."""
         self._idle.discard(sock)
-        super().handle_request(listener_name, req, sock, addr)
+        handled = super().handle_request(listener_name, req, sock, addr)
         self._idle.add(sock)
+        return handled
 
     def notify(self) -> None:
         """Tell the master that the worker lives: once a second, also while it drains."""

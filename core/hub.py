@@ -97,7 +97,7 @@ class Hub:
             thread.join(timeout=5)
 
     def drain(self) -> None:
-        """Say ``bye`` to every browser; each comes back, to another worker, after a jittered wait."""
+        """Say ``bye`` to every browser; each comes back after a wait of its own."""
         with self._lock:
             streams = list(self._watchers)
         spread_ms = self._spread_ms(len(streams))
@@ -180,7 +180,7 @@ class Hub:
         try:
             stamp, notice = Stamp.parse(head), _decode(body)
         except (InvalidStamp, ValueError, KeyError) as error:
-            log.error("A notice that cannot be read came over %s: %s", self._bus.channel, error)
+            log.warning("A notice that cannot be read came over %s: %s", self._bus.channel, error)
             self._resume()
             return
         with self._lock:
@@ -240,7 +240,7 @@ class Hub:
             channel           └─ 41 on its way ─────────┐
             this hub   at 40 ─────── asks ──► told 41 ──┴─► hears 41
 
-        So being behind at the moment of the answer proves nothing; being behind a little later does.
+        So being behind at the moment of the answer proves nothing; a little later it does.
         """
         if self._expected is None:
             self._expected = self._bus.stamp()

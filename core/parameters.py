@@ -84,21 +84,29 @@ def plain_type(annotation: Any) -> Any:
 def explain(error: ValidationError) -> dict[str, str]:
     """What pydantic found, as one plain sentence per field (dotted path)."""
     found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_context=False):
+    for item in error.errors(include_url=False, include_input=False):
         path = ".".join(str(step) for step in item["loc"]) or "body"
-        found.setdefault(path, _SENTENCES.get(item["type"], item["msg"]) + ".")
+        sentence = _SENTENCES.get(item["type"], item["msg"] + ".")
+        found.setdefault(path, sentence.format_map(item.get("ctx", {})))
     return found
 
 
 _SENTENCES = {
-    "missing": "This is needed",
-    "extra_forbidden": "This field is not known; remove it",
-    "string_too_short": "This must not be empty",
-    "int_type": "This must be a whole number",
-    "int_parsing": "This must be a whole number",
-    "string_type": "This must be text",
-    "list_type": "This must be a list",
-    "bool_type": "This must be true or false",
+    "missing": "This is needed.",
+    "extra_forbidden": "This field is not known; remove it.",
+    "string_too_short": "This must not be empty.",
+    "string_too_long": "This is too long; {max_length} characters are the most.",
+    "too_short": "Choose at least {min_length}.",
+    "too_long": "These are too many; {max_length} are the most at once.",
+    "int_type": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
+    "int_from_float": "This must be a whole number.",
+    "string_type": "This must be text.",
+    "list_type": "This must be a list.",
+    "bool_type": "This must be true or false.",
+    "literal_error": "This must be one of: {expected}.",
+    "less_than": "This must be less than {lt}.",
+    "greater_than_equal": "This must be {ge} or more.",
 }
 
 

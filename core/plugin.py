@@ -94,8 +94,8 @@ class Plugin(Blueprint):
 
         Parameters without a default are the key's segments, in order; those with one are options.
         ``stale_on`` takes the required parameters from the event, by name (a `Me` from
-        ``user_id``). *constant* says that nothing ever makes it stale. *template* is the fragment's,
-        ``<plugin>/<name>.html`` unless told.
+        ``user_id``). *constant* says that nothing ever makes it stale. *template* is that of the
+        fragment, ``<plugin>/<name>.html`` unless told.
         """
 
         def register(function: Callable[P, R]) -> Query[P, R]:

@@ -67,19 +67,19 @@ class Reading:
 
     def _render_parts(self) -> Markup:
         """The fragments of the parts that have one."""
-        found = []
-        for part in current_runtime().registry.parts_of(self.key.query):
-            if part.template is not None:
-                found.append(
-                    render_fragment(
-                        part.template,
-                        result=self.parts[part.name],
-                        host=self.result,
-                        params=self.key.values,
-                        may_edit=self.access >= Access.EDIT,
-                    )
+        return Markup("").join(
+            Markup(  # noqa: S704  rendered, autoescaped
+                render_fragment(
+                    part.template,
+                    result=self.parts[part.name],
+                    host=self.result,
+                    params=self.key.values,
+                    may_edit=self.access >= Access.EDIT,
                 )
-        return Markup("").join(Markup(html) for html in found)  # noqa: S704  rendered, autoescaped
+            )
+            for part in current_runtime().registry.parts_of(self.key.query)
+            if part.template is not None
+        )
 
 
 class NoFragment(LookupError):
@@ -93,8 +93,8 @@ class NoFragment(LookupError):
 def read_key(key: Key, take_stamp: Callable[[], Stamp | None]) -> Reading | None:
     """Read *key* for the one who asks; ``None`` when they may not, or nothing is there.
 
-    The stamp is taken first (*take_stamp*), and the data is read in a transaction begun after it, so a stamp is
-    never newer than its data.
+    *take_stamp* is called first, and the data is read in a transaction begun after it, so a stamp
+    is never newer than its data.
     """
     me = current_me()
     access = access_to(key, me)

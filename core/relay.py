@@ -107,7 +107,7 @@ class Relay:
                 self._publish(row, later[0], patient=True)
             except BusUnavailable:
                 break
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  logged, and parked in the end
                 self._failed(row, error)
                 continue
             self._delete([row.row_id])
@@ -168,7 +168,7 @@ class Relay:
             return None
 
     def _failed(self, row: Owed, error: Exception) -> None:
-        log.exception("Event %s (row %d) cannot be published", row.name, row.row_id)
+        log.error("Event %s (row %d) cannot be published", row.name, row.row_id, exc_info=error)
         with writing() as session:
             attempts = session.scalar(
                 update(OutboxEvent)

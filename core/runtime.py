@@ -6,6 +6,7 @@ from flask import Flask
 
 from core.access import Me
 from core.bus import Bus
+from core.database import reading
 from core.errors import BadRequest, BusUnavailable, Fault, SetupError
 from core.hub import Hub
 from core.registry import Registry
@@ -62,7 +63,8 @@ class Runtime:
     def identify(self) -> Me | None:
         """Who sent the request at hand, in the words of the plugin that knows."""
         for load in self.registry.identities:
-            return load()
+            with reading():
+                return load()
         return None
 
     def read_stamp(self, floor: Stamp | None = None) -> Stamp | None:

@@ -86,21 +86,24 @@ class Stream:
         yield first
         self.frames_sent += 1
         next_beat = time.monotonic() + self._heartbeat_s
-        while self._bye is None:
+        ended = False
+        while not ended:
             self._wake.wait(max(0.0, next_beat - time.monotonic()))
             self._wake.clear()
             if self._ends_at is not None and time.monotonic() >= self._ends_at:
                 self.say_bye("access", 0)
             stamp = stamp_now()
-            for encoded in self._take():
+            taken, ended = self._take()
+            for encoded in taken:
                 yield encoded
                 self.frames_sent += 1
-            if time.monotonic() >= next_beat:
+            if time.monotonic() >= next_beat and not ended:
                 next_beat = time.monotonic() + self._heartbeat_s
                 yield frames.beat(stamp)
                 self.frames_sent += 1
 
-    def _take(self) -> list[bytes]:
+    def _take(self) -> tuple[list[bytes], bool]:
+        """What is to be sent now, and whether it is the last."""
         with self._lock:
             taken, self._states = self._states, []
             pending, self._pending = self._pending, None
@@ -112,4 +115,4 @@ class Stream:
             )
         if bye is not None:
             taken.append(bye)
-        return taken
+        return taken, bye is not None

@@ -94,9 +94,7 @@ def client_for(app: Flask) -> Callable[[Role | None], FlaskClient]:
     def make(role: Role | None) -> FlaskClient:
         client = app.test_client()
         if role is not None:
-            answer = act(
-                client, "accounts/sign-in", email=f"{role}@example.test", password="demo"
-            )
+            answer = act(client, "accounts/sign-in", email=f"{role}@example.test", password="demo")
             assert answer["stale"] is not None
         return client
 

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -10,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 DEADLINE_S = 30.0
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Return once *condition* holds; fail the test, saying *what* never came, after the deadline."""
+    """Return once *condition* holds; fail, saying *what* never came, after the deadline."""
     until = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > until:
@@ -72,32 +74,49 @@ def postgresql(folder: Path) -> Iterator[str]:
     options = {"fsync": "off", "max_connections": "100", "unix_socket_directories": "''"}
     settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     settings = [part.replace("''", "") for part in settings]
+    log = (folder / "log").open("wb")
     server = subprocess.Popen(
         [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), *settings],
         stdout=subprocess.DEVNULL,
-        stderr=(folder / "log").open("wb"),
+        stderr=log,
         cwd=folder,
         **user,
     )
     try:
-        check = [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
-        wait_until(lambda: subprocess.run(check, check=False).returncode == 0, "PostgreSQL")
-        yield f"postgresql://coursewire@127.0.0.1:{port}/postgres"
+        url = f"postgresql://coursewire@127.0.0.1:{port}/postgres"
+        wait_until(lambda: _answers(url), "PostgreSQL")
+        yield url
     finally:
-        server.send_signal(2)
+        server.send_signal(signal.SIGINT)
         end(server)
+        log.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _postgresql_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     on_path = shutil.which("initdb")
-    if on_path:
-        return Path(on_path).parent
-    if not found:
+    if not found and on_path is None:
         missing("PostgreSQL", "apt-get install postgresql")
-    return found[-1].parent
+    return found[-1].parent if found else Path(str(on_path)).parent
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
     """PostgreSQL refuses to run as root; then the account ``postgres`` runs it."""
     return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+
+
+def chromium_path() -> str:
+    """Where Chromium is; skips the test where it is not."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    missing("Chromium", "apt-get install chromium")
+    raise AssertionError

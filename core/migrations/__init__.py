@@ -104,11 +104,11 @@ def behind() -> list[str]:
 @contextmanager
 def migrating() -> Iterator[Connection]:
     """A connection to migrate on: alone, in one transaction, foreign keys checked at its end."""
-    with db.engine.connect() as connection:
-        sqlite = connection.dialect.name == "sqlite"
+    with db.engine.connect() as opened:
+        sqlite = opened.dialect.name == "sqlite"
         if sqlite:
-            _raw(connection).execute("PRAGMA foreign_keys=OFF")
-        connection = connection.execution_options(coursewire_write=True)
+            _raw(opened).execute("PRAGMA foreign_keys=OFF")
+        connection = opened.execution_options(coursewire_write=True)
         try:
             with connection.begin():
                 if not sqlite:
@@ -118,7 +118,7 @@ def migrating() -> Iterator[Connection]:
                     _check_foreign_keys(connection)
         finally:
             if sqlite:
-                _raw(connection).execute("PRAGMA foreign_keys=ON")
+                _raw(opened).execute("PRAGMA foreign_keys=ON")
 
 
 def find_chain(name: str) -> Chain:

@@ -13,7 +13,7 @@ from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
 from core.keys import KeyParts, split_key
 from core.registry import ACCESS
 from core.web.floors import remember_floor
-from core.web.problems import wants_json
+from core.web.problems import FORM_TYPES, wants_json
 from core.web.redirects import own_path
 from core.writes import MAX_IDEMPOTENCY_KEY, Outcome, run_action
 
@@ -46,7 +46,7 @@ def _arguments(action: Action[..., Any]) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise BadRequest("The body is not a JSON object. Nothing was saved.")
         return action.arguments_from_json(body)
-    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if request.mimetype in FORM_TYPES:
         return action.arguments_from_form(request.form, request.files)
     if request.content_length in (None, 0) and not action.takes_upload:
         return action.arguments_from_json({})

@@ -39,7 +39,7 @@ class Watched:
 
 @blueprint.get("/live")
 def stream() -> ResponseReturnValue:
-    """Open a stream: guards first, then the hub, then the verdict, so that nothing falls between."""
+    """Open a stream: the guards, then the hub, then the verdict; nothing falls between."""
     runtime = current_runtime()
     me = current_me()
     watched = _watched()

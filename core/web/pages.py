@@ -13,7 +13,7 @@ from core.database import reading
 from core.errors import Forbidden, NotFound, SignInNeeded
 from core.plugin import Page
 from core.queries import Query
-from core.reads import read_key
+from core.reads import access_to, read_key
 from core.registry import Registry
 from core.stamps import Stamp
 from core.web.floors import stamp_of_page
@@ -29,10 +29,16 @@ def init_pages(app: Flask, registry: Registry) -> None:
         app.jinja_env.globals[f"{query.plugin}_{query.name}"] = query
     app.jinja_env.globals["region"] = region
     app.jinja_env.globals["slot"] = slot
+    app.jinja_env.globals["may_view"] = may_view
     app.context_processor(lambda: {"me": current_me()})
 
 
-def region(query: Query[..., Any], *params: Any, id: str | None = None, **options: Any) -> Markup:
+def region(
+    query: Query[..., Any],
+    *params: Any,
+    id: str | None = None,  # noqa: A002  the attribute's name
+    **options: Any,
+) -> Markup:
     """``<live-region>``: a piece of the page bound to one key, rendered as of its stamp.
 
     Nothing at all where the guard says no. Its key is what the element fetches and what it watches,
@@ -61,6 +67,11 @@ def slot(name: str, **params: Any) -> Markup:
         region(fill.query, *(params[parameter.name] for parameter in fill.query.required))
         for fill in fills
     )
+
+
+def may_view(query: Query[..., Any], *params: Any) -> bool:
+    """Whether the reader of this page may view that key, so that a link to it makes sense."""
+    return access_to(query.key(*params), current_me()) >= Access.VIEW
 
 
 def _stamp_once() -> Stamp | None:

@@ -25,6 +25,9 @@ log = logging.getLogger("coursewire.web")
 _FOR_PROGRAMS = ("/q/", "/live", "/openapi.json", "/healthz", "/readyz")
 _RETRY_AFTER_S = 2
 
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+"""The media types of a form, which a browser without JavaScript sends."""
+
 
 def init_problems(app: Flask) -> None:
     """Answer every error of *app* in the words of this module."""
@@ -65,11 +68,9 @@ def wants_json() -> bool:
     """Whether a program asks: by the address, or by what it accepts."""
     if request.path.startswith(_FOR_PROGRAMS):
         return True
+    if request.path.startswith("/a/") and request.mimetype not in FORM_TYPES:
+        return True
     accepted = request.accept_mimetypes
-    if request.path.startswith("/a/"):
-        return request.mimetype == "application/json" or (
-            accepted["application/json"] > accepted["text/html"]
-        )
     return accepted["application/json"] > accepted["text/html"]
 
 

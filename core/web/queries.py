@@ -18,7 +18,7 @@ blueprint = Blueprint("coursewire_queries", __name__)
 
 @blueprint.get("/q/<plugin>/<name>")
 @blueprint.get("/q/<plugin>/<name>/<path:rest>")
-def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:
+def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # noqa: ARG001  read raw
     """The data of one key; 404 alike for what is forbidden and what is not there."""
     query = current_runtime().registry.find_query(plugin, name)
     if query is None:
