@@ -1,0 +1,83 @@
+# Works with GNU make 4.3, a POSIX shell and Python 3.11 or newer; everything else is installed into .venv.
+
+.POSIX:
+.SUFFIXES:
+.DELETE_ON_ERROR:
+SHELL = /bin/sh
+MAKEFLAGS += --no-print-directory
+
+VENV = .venv
+IN_VENV = $(VENV)/bin/python -m
+
+# A stamp carries the checksum of what it was made from: another branch's lock file means another
+# stamp, whatever the files' times say.
+checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
+RUN_STAMP = $(VENV)/run-$(call checksum,requirements.txt)
+DEV_STAMP = $(VENV)/dev-$(call checksum,requirements.txt requirements-dev.txt)
+NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
+
+PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
+
+.PHONY: help run test check format format-check lint types types-js test-js bench locks venv
+.DEFAULT_GOAL := help
+
+help: ## Say what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
+
+run: $(RUN_STAMP) ## Start Coursewire here: Valkey, database, demonstration data, server.
+	@exec $(IN_VENV) flask serve
+
+test: $(DEV_STAMP) ## Run the tests.
+	$(IN_VENV) pytest $(TESTS)
+
+check: format-check lint types types-js test-js test ## All that CI checks: format, lint, types, browser code, tests.
+
+format: $(DEV_STAMP) ## Format the Python code, and mend what the linter can mend.
+	$(IN_VENV) ruff format .
+	$(IN_VENV) ruff check --fix .
+
+format-check: $(DEV_STAMP)
+	$(IN_VENV) ruff format --check .
+
+lint: $(DEV_STAMP) ## Lint the Python code.
+	$(IN_VENV) ruff check .
+
+types: $(DEV_STAMP) ## Check the types of the Python code.
+	$(IN_VENV) mypy --strict
+
+types-js: ## Check the types of the browser code (needs Node.js).
+	@sh scripts/with_node.sh 'type check of the browser code' $(MAKE) node-types-js
+
+test-js: ## Test the browser code outside a browser (needs Node.js).
+	@sh scripts/with_node.sh 'tests of the browser code' $(MAKE) node-test-js
+
+bench: $(DEV_STAMP) ## Measure the time from a write to another browser's screen (needs Chromium).
+	$(IN_VENV) bench.write_to_screen
+
+locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
+	sh scripts/lock.sh $(VENV)/bin/uv
+
+venv: $(DEV_STAMP) ## Make .venv with everything that development needs.
+
+.PHONY: node-types-js node-test-js
+node-types-js: $(NODE_STAMP)
+	node_modules/.bin/tsc --project tsconfig.json
+
+node-test-js:
+	node --test tests/js/
+
+$(RUN_STAMP): requirements.txt
+	@sh scripts/make_venv.sh $(VENV)
+	@echo 'Installing what Coursewire needs into $(VENV)'
+	@$(PIP_INSTALL) -r requirements.txt
+	@rm -f $(VENV)/run-* && touch $@
+
+$(DEV_STAMP): requirements.txt requirements-dev.txt
+	@sh scripts/make_venv.sh $(VENV)
+	@echo 'Installing what the development of Coursewire needs into $(VENV)'
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@rm -f $(VENV)/run-* $(VENV)/dev-* && touch $(RUN_STAMP) $@
+
+$(NODE_STAMP): package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
