@@ -1,0 +1,1 @@
+"""The first-party plugins, each a package with the same rooms."""

@@ -1,0 +1,208 @@
+"""What can be done to the videos of a chapter. A link keeps its id wherever it moves."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy import delete, exists, insert, select, update
+
+from core import Conflict, Invalid, db, emit, say
+from plugins.chapters import plugin
+from plugins.chapters.events import MediaLinked, MediaMoved, MediaUnlinked
+from plugins.chapters.guards import chapter_access, link_access
+from plugins.chapters.locks import lock_chapter, lock_link
+from plugins.chapters.models import Chapter, ChapterMedia
+from plugins.chapters.positions import link_order, placed, without, write_positions
+from plugins.chapters.views import LinkOutcome, LinkPlace
+from plugins.media.models import Media
+from plugins.media.public import count_use, lock_media
+
+
+@plugin.action(guard=chapter_access)
+def link_media(
+    chapter_id: int, media_ids: Annotated[list[int], Field(min_length=1, max_length=200)]
+) -> list[LinkOutcome]:
+    """Link videos at the end of a chapter, in this order.
+
+    One that is there already, or not in the library any more, is an outcome and not an error.
+    """
+    chapter = lock_chapter(chapter_id, "Nothing was linked.")
+    wanted = list(dict.fromkeys(media_ids))
+    titles = lock_media(wanted)
+    existing = _links_of(chapter_id)
+    new = [media_id for media_id in wanted if media_id in titles and media_id not in existing]
+    links = existing | _insert_links(chapter_id, new, len(existing))
+    if new:
+        count_use(dict.fromkeys(new, 1))
+        emit(MediaLinked(course_id=chapter.course_id, chapter_id=chapter_id, media_ids=new))
+    outcomes = [_outcome(media_id, titles, links, set(new)) for media_id in wanted]
+    say(_told(outcomes, chapter.title))
+    return outcomes
+
+
+@plugin.action(guard=link_access)
+def unlink(link_id: int) -> None:
+    """Take a video out of a chapter; it stays in the library."""
+    link, chapter = lock_link(link_id, "Nothing was changed.")
+    media_id, title = link.media_id, _title_of(link)
+    before = link_order(chapter.id)
+    db.session.execute(delete(ChapterMedia).where(ChapterMedia.id == link_id))
+    write_positions(ChapterMedia, before, without(before, link_id))
+    count_use({media_id: -1})
+    emit(
+        MediaUnlinked(
+            course_id=chapter.course_id, chapter_id=chapter.id, link_id=link_id, media_id=media_id
+        )
+    )
+    say(f"“{title}” was taken out of “{chapter.title}”. It is still in the library.")
+
+
+@plugin.action(guard=link_access)
+def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> LinkPlace:
+    """Put a video right behind another one, or first, in its chapter or another of the course."""
+    link, source = lock_link(link_id, "Nothing was moved.")
+    target = source if chapter_id == source.id else _other_chapter(link, source, chapter_id)
+    before = link_order(target.id)
+    try:
+        after = placed(before, link_id, after_link_id)
+    except ValueError:
+        raise Conflict(
+            f"The video that “{_title_of(link)}” was to follow is not in “{target.title}” any "
+            "more. Nothing was moved. Look at the order as it is now, and try again."
+        ) from None
+    if target is not source:
+        _leave(link, source, target)
+    if after != before:
+        write_positions(ChapterMedia, before, after)
+        _emit_moved(source, target, [link_id])
+    say(f"“{_title_of(link)}” was moved.")
+    return LinkPlace(link_id=link_id, chapter_id=target.id, position=after.index(link_id))
+
+
+@plugin.action(guard=chapter_access)
+def reorder_media(
+    chapter_id: int, link_ids: Annotated[list[int], Field(min_length=1)]
+) -> list[int]:
+    """Put all videos of a chapter in this order; it must name each link once."""
+    chapter = lock_chapter(chapter_id, "Nothing was moved.")
+    before = link_order(chapter_id)
+    if sorted(link_ids) != sorted(before):
+        raise Conflict(
+            f"The videos of “{chapter.title}” are not the ones that were to be put in order: "
+            "somebody added or removed one meanwhile. Nothing was moved. Look at the order as it "
+            "is now, and try again.",
+            link_ids=before,
+        )
+    if link_ids != before:
+        write_positions(ChapterMedia, before, link_ids)
+        _emit_moved(chapter, chapter, link_ids)
+    say(f"The videos of “{chapter.title}” are in their new order.")
+    return link_ids
+
+
+def _links_of(chapter_id: int) -> dict[int, int]:
+    """The ids of a chapter's links, by media id."""
+    rows = db.session.execute(
+        select(ChapterMedia.media_id, ChapterMedia.id).where(ChapterMedia.chapter_id == chapter_id)
+    )
+    return {row.media_id: row.id for row in rows}
+
+
+def _insert_links(chapter_id: int, media_ids: Sequence[int], position: int) -> dict[int, int]:
+    if not media_ids:
+        return {}
+    rows = db.session.execute(
+        insert(ChapterMedia).returning(ChapterMedia.media_id, ChapterMedia.id),
+        [
+            {"chapter_id": chapter_id, "media_id": media_id, "position": position + index}
+            for index, media_id in enumerate(media_ids)
+        ],
+    )
+    return {row.media_id: row.id for row in rows}
+
+
+def _outcome(
+    media_id: int, titles: Mapping[int, str], links: Mapping[int, int], new: set[int]
+) -> LinkOutcome:
+    if media_id not in titles:
+        return LinkOutcome(media_file_id=media_id, status="not_found", link_id=None, title=None)
+    return LinkOutcome(
+        media_file_id=media_id,
+        status="linked" if media_id in new else "already_linked",
+        link_id=links[media_id],
+        title=titles[media_id],
+    )
+
+
+def _told(outcomes: Sequence[LinkOutcome], chapter_title: str) -> str:
+    """One sentence for each kind of outcome."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    linked, already, lost = counts["linked"], counts["already_linked"], counts["not_found"]
+    told = []
+    if linked:
+        told.append(f"{_videos(linked)} added to “{chapter_title}”.")
+    if already:
+        told.append(f"{_videos(already)} {_are(already)} in “{chapter_title}” already.")
+    if lost:
+        told.append(f"{_videos(lost)} {_are(lost)} not in the library any more.")
+    if not linked:
+        told.append("Nothing was added.")
+    return " ".join(told)
+
+
+def _videos(count: int) -> str:
+    return "1 video" if count == 1 else f"{count} videos"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _title_of(link: ChapterMedia) -> str:
+    return db.session.scalars(select(Media.title).where(Media.id == link.media_id)).one()
+
+
+def _other_chapter(link: ChapterMedia, source: Chapter, chapter_id: int) -> Chapter:
+    """The chapter to move to; raises `Invalid` and `Conflict`."""
+    target = db.session.get(Chapter, chapter_id, populate_existing=True)
+    if target is None or target.course_id != source.course_id:
+        raise Invalid(
+            "That chapter is not in this course, or was removed meanwhile. Nothing was moved.",
+            errors={"chapter_id": "Choose a chapter of the same course."},
+        )
+    there = exists().where(
+        ChapterMedia.chapter_id == chapter_id, ChapterMedia.media_id == link.media_id
+    )
+    if db.session.scalar(select(there)):
+        raise Conflict(
+            f"“{_title_of(link)}” is in “{target.title}” already. Nothing was moved. Take it out "
+            f"of “{source.title}” if once is enough.",
+            title="Already there",
+        )
+    return target
+
+
+def _leave(link: ChapterMedia, source: Chapter, target: Chapter) -> None:
+    left = link_order(source.id)
+    db.session.execute(
+        update(ChapterMedia).where(ChapterMedia.id == link.id).values(chapter_id=target.id)
+    )
+    write_positions(ChapterMedia, left, without(left, link.id))
+
+
+def _emit_moved(source: Chapter, target: Chapter, link_ids: list[int]) -> None:
+    media_ids = db.session.scalars(
+        select(ChapterMedia.media_id)
+        .where(ChapterMedia.id.in_(link_ids))
+        .order_by(ChapterMedia.position)
+    )
+    emit(
+        MediaMoved(
+            course_id=source.course_id,
+            from_chapter_id=source.id,
+            to_chapter_id=target.id,
+            link_ids=link_ids,
+            media_ids=list(media_ids),
+        )
+    )

@@ -1,0 +1,33 @@
+"""Chapters, and the links from them to videos.
+
+Positions count from 0 without gaps. They are read and written only under the lock on the course
+(`plugins.courses.public.lock_course`).
+"""
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import Model
+
+
+class Chapter(Model):
+    """A chapter; it never changes its course."""
+
+    __tablename__ = "chapter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    position: Mapped[int]
+
+
+class ChapterMedia(Model):
+    """A link: this video stands here in this chapter. A linked video cannot be removed."""
+
+    __tablename__ = "chapter_media"
+    __table_args__ = (UniqueConstraint("chapter_id", "media_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    chapter_id: Mapped[int] = mapped_column(ForeignKey("chapter.id", ondelete="CASCADE"))
+    media_id: Mapped[int] = mapped_column(ForeignKey("media.id", ondelete="RESTRICT"), index=True)
+    position: Mapped[int]

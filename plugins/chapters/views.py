@@ -1,0 +1,98 @@
+"""What chapters shows to others. Rows are identified by link, never by media: one video may stand
+in many chapters."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel
+
+from plugins.chapters.models import Chapter
+from plugins.media.views import VideoView
+
+
+class LinkedVideo(VideoView):
+    """A video in a chapter."""
+
+    link_id: int
+    position: int
+
+
+class ChapterHead(BaseModel):
+    """A chapter without its videos."""
+
+    id: int
+    course_id: int
+    title: str
+    position: int
+
+    @classmethod
+    def of(cls, chapter: Chapter, **more: Any) -> Self:
+        """The view of *chapter*; *more* fills the fields that a subclass adds."""
+        return cls(
+            id=chapter.id,
+            course_id=chapter.course_id,
+            title=chapter.title,
+            position=chapter.position,
+            **more,
+        )
+
+
+class ChapterView(ChapterHead):
+    """A chapter with its videos, in order; ``duration_s`` sums what is known."""
+
+    duration_s: float
+    videos: list[LinkedVideo]
+
+
+class PickerRow(VideoView):
+    """A video of the library; ``linked`` says whether the chapter has it already."""
+
+    linked: bool
+
+
+class PickerPage(BaseModel):
+    """One page of the library, seen from a chapter that videos are chosen for."""
+
+    chapter_id: int
+    chapter_title: str
+    course_id: int
+    rows: list[PickerRow]
+    total: int
+    page: int
+    pages: int
+
+
+class ChapterUse(BaseModel):
+    """Where a video is used; ``url`` leads there."""
+
+    course_id: int
+    course_title: str
+    chapter_id: int
+    chapter_title: str
+    link_id: int
+    url: str
+
+
+class LinkOutcome(BaseModel):
+    """What became of one of the videos that were to be linked.
+
+    ``link_id`` and ``title`` are those of the link that exists now; ``not_found`` has neither.
+    """
+
+    media_file_id: int
+    status: Literal["linked", "already_linked", "not_found"]
+    link_id: int | None
+    title: str | None
+
+
+class TitleWas(BaseModel):
+    """The title that an editor's form started from."""
+
+    title: str
+
+
+class LinkPlace(BaseModel):
+    """Where a link stands now."""
+
+    link_id: int
+    chapter_id: int
+    position: int

@@ -1,0 +1,5 @@
+"""Courses and who works on them."""
+
+from core import Plugin
+
+plugin = Plugin("courses", __name__, requires=["accounts"])

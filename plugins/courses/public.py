@@ -1,0 +1,23 @@
+"""What other plugins may ask of courses."""
+
+from sqlalchemy import select
+
+from core import NotFound, db
+from plugins.courses.models import Course
+
+
+def lock_course(course_id: int) -> Course:
+    """The course as it is now; until the commit nobody else changes it, or the order inside it.
+
+    Lock it before positions are read, and before anything else is locked. Raises `NotFound` when
+    it was removed meanwhile.
+    """
+    course = db.session.scalar(
+        select(Course)
+        .where(Course.id == course_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if course is None:
+        raise NotFound("This course was removed meanwhile by another editor. Nothing was saved.")
+    return course

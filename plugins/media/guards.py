@@ -1,0 +1,21 @@
+"""Who may use the library. Plugins that use videos extend these guards."""
+
+from core import Access, Me
+from plugins.accounts.events import AccountChanged
+from plugins.media import plugin
+
+
+@plugin.guard(stale_on=[AccountChanged])
+def library_access(me: Me) -> Access:
+    """Staff; other plugins let their authors in."""
+    return _staff(me)
+
+
+@plugin.guard(stale_on=[AccountChanged])
+def media_access(me: Me, media_id: int) -> Access:  # noqa: ARG001  extensions decide by it
+    """Staff; other plugins let their authors edit, and let whoever sees a use view."""
+    return _staff(me)
+
+
+def _staff(me: Me) -> Access:
+    return Access.EDIT if me.staff else Access.NONE
