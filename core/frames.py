@@ -11,10 +11,11 @@ from core.stamps import Stamp
 def frame(event: str, data: Mapping[str, Any], stamp: Stamp | None = None) -> bytes:
     """One encoded frame; *stamp* becomes its ``id``, which a browser sends back as Last-Event-ID.
 
-    JSON has no line break in it, so the data is one line whatever a key holds.
+    The JSON is ASCII, so the data is one line whatever a key holds, also for clients that break
+    lines at U+0085 or U+2028.
     """
     head = f"id: {stamp}\n" if stamp is not None else ""
-    body = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    body = json.dumps(data, separators=(",", ":"))
     return f"{head}event: {event}\ndata: {body}\n\n".encode()
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    Redis ──notice──► listen ──► Versions (the rule of stamps) ──► Watchers ──► Stream ──► browser
+    Redis ──notice──► listen ──► Versions (the rule of stamps) ──► Fanout ──► Stream ──► browser
 
 1. It subscribes first and loads the versions after, so no notice falls between the two.
 2. The ping has a deadline of our own: a Redis that hangs refuses nothing, it is only silent.
@@ -21,13 +21,16 @@ from redis.exceptions import RedisError
 
 from core.bus import Bus, Notice
 from core.errors import BusUnavailable, InvalidStamp
+from core.fanout import Fanout
 from core.settings import Settings
+from core.sockets import Connections, can_own_sockets
 from core.stamps import Stamp
-from core.streams import Stream
+from core.streams import Announcement, Stream
 from core.versions import Arrival, Versions
 from core.watchers import Watchers
 
 log = logging.getLogger("coursewire.hub")
+access_log = logging.getLogger("coursewire.access")
 
 _TICK_S = 0.25
 _PING_S = 3.0
@@ -54,6 +57,7 @@ class Hub:
         self._draining = draining
         self._lock = threading.RLock()
         self._watchers = Watchers()
+        self._fanout = Fanout(self._watchers, self._lock, settings.heartbeat_s, lambda: self.stamp)
         self._versions: Versions | None = None
         self._connected = False
         self._expected: Stamp | None = None
@@ -61,6 +65,7 @@ class Hub:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.loaded = threading.Event()
+        self.connections: Connections | None = None
 
     @property
     def connected(self) -> bool:
@@ -82,27 +87,30 @@ class Hub:
         return len(self._watchers)
 
     def start(self) -> None:
-        """Begin to listen, in the background."""
-        for target in (self._listen_for_ever, self._tick_for_ever):
+        """Begin to listen, in the background, and to own sockets where that can be."""
+        if can_own_sockets():
+            self.connections = Connections(self.leave)
+        for target in (self._listen_for_ever, self._tick_for_ever, self._fanout.run):
             thread = threading.Thread(target=target, name=f"coursewire-{target.__name__}")
             thread.daemon = True
             thread.start()
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """End every stream and stop listening; returns when both threads have ended."""
+        """End every stream and stop listening; returns when the threads have ended."""
         self._stopping.set()
         self.drain()
+        self._fanout.stop()
         for thread in self._threads:
             thread.join(timeout=5)
+        if self.connections is not None:
+            self.connections.close()
 
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
         with self._lock:
             streams = list(self._watchers)
-        spread_ms = self._spread_ms(len(streams))
-        for stream in streams:
-            stream.say_bye("drain", spread_ms)
+        self._fanout.end(streams, "drain", _spread_ms(len(streams)))
 
     def join(self, stream: Stream) -> tuple[Stamp | None, bool]:
         """Begin to tell *stream* of its keys; returns the hub's stamp, and whether it is connected.
@@ -111,12 +119,22 @@ class Hub:
         """
         with self._lock:
             self._watchers.add(stream)
+            self._fanout.add(stream)
             return self.stamp, self._connected
 
     def leave(self, stream: Stream) -> None:
-        """Forget *stream*; harmless when repeated."""
+        """Forget *stream*; harmless when repeated. Called from gevent's loop too: never waits."""
         with self._lock:
-            self._watchers.remove(stream)
+            known = self._watchers.remove(stream)
+            self._fanout.remove(stream)
+        if known:
+            access_log.info(
+                "stream %s keys=%d seconds=%.1f frames=%d",
+                stream.label,
+                len(stream.keys),
+                time.monotonic() - stream.started_at,
+                stream.frames_sent,
+            )
 
     def is_current(self, key: str, stamp: Stamp | None) -> bool:
         """Whether data for *key*, stamped so, is current as far as this hub has heard."""
@@ -196,13 +214,10 @@ class Hub:
             self._resume()
 
     def _tell(self, notice: Notice, stamp: Stamp) -> None:
-        named = self._watchers.keys if notice.reset else notice.keys
-        told = self._watchers.watching(named)
-        spread_ms = self._spread_ms(len(told)) if notice.reset else 0
-        for stream in self._watchers.losing_access(notice.keys):
-            stream.say_bye("access", 0)
-        for stream, keys in told.items():
-            stream.say_stale(keys, notice.cause, notice.trace, spread_ms, stamp)
+        self._fanout.end(self._watchers.losing_access(notice.keys), "access", 0)
+        spread_ms = _spread_ms(len(self._watchers)) if notice.reset else 0
+        named = None if notice.reset else notice.keys
+        self._fanout.announce(named, Announcement(notice.cause, notice.trace, stamp, spread_ms))
 
     def _resume(self) -> None:
         """Load the versions; whoever shows something older than they say is told so."""
@@ -213,23 +228,25 @@ class Hub:
             self._versions = fresh
             came_back, self._connected = not self._connected, True
             self._tell_changed_since(before, fresh)
-            if came_back and before is not None:
-                log.info("Redis is back, at %s", fresh.stamp)
-                for stream in self._watchers:
-                    stream.say_state("restored")
+            if came_back:
+                self._fanout.tell_all("restored")
+        if came_back and before is not None:
+            log.info("Redis is back, at %s", fresh.stamp)
         self.loaded.set()
 
     def _tell_changed_since(self, before: Stamp | None, fresh: Versions) -> None:
         changed = [key for key in self._watchers.keys if not fresh.is_current(key, before)]
         same = before is not None and before.generation == fresh.stamp.generation
-        told = self._watchers.watching(changed)
-        spread_ms = self._spread_ms(len(told))
-        for stream, keys in told.items():
-            stream.say_stale(keys, "resume" if same else "reset", "", spread_ms, fresh.stamp)
-        for stream in self._watchers:
-            key = stream.access_key
-            if key is not None and not fresh.is_current(key, before):
-                stream.say_bye("access", spread_ms)
+        spread_ms = _spread_ms(len(self._watchers))
+        cause = "resume" if same else "reset"
+        if changed:
+            self._fanout.announce(changed, Announcement(cause, "", fresh.stamp, spread_ms))
+        lost = [
+            stream
+            for stream in self._watchers
+            if stream.access_key is not None and not fresh.is_current(stream.access_key, before)
+        ]
+        self._fanout.end(lost, "access", spread_ms)
 
     def _compare(self) -> None:
         """Find a lost last notice, which no later number betrays.
@@ -257,18 +274,17 @@ class Hub:
             if not self._connected:
                 return
             self._connected = False
-            log.warning("Redis is away: %s", error)
-            for stream in self._watchers:
-                stream.say_state("degraded")
+            self._fanout.tell_all("degraded")
+        log.warning("Redis is away: %s", error)
 
     def _tick_for_ever(self) -> None:
         while not self._stopping.wait(_TICK_S):
             if self._draining():
                 self.drain()
 
-    @staticmethod
-    def _spread_ms(browsers: int) -> int:
-        return browsers * 1000 // _BROWSERS_PER_SECOND
+
+def _spread_ms(browsers: int) -> int:
+    return browsers * 1000 // _BROWSERS_PER_SECOND
 
 
 def _is_subscription(message: Any) -> bool:

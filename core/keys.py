@@ -50,9 +50,9 @@ def split_key(text: str) -> tuple[str, ...]:
         raise InvalidKey(text, "a segment is empty.")
     try:
         segments = tuple(unquote(segment, errors="strict") for segment in raw)
-    except UnicodeDecodeError:
+        canonical = ":".join(encode_segment(segment) for segment in segments)
+    except UnicodeError:
         raise InvalidKey(text, "it is not percent-encoded UTF-8.") from None
-    canonical = ":".join(encode_segment(segment) for segment in segments)
     if canonical != text:
         raise InvalidKey(text, f"write it as “{canonical}”.")
     return segments

@@ -1,4 +1,7 @@
-"""One browser's stream, fed by the hub and read by a WSGI server as a generator.
+"""One browser's stream: what it watches, and what it is still to be told.
+
+Two kinds carry frames: a socket that the hub owns (`sockets.py`, under gunicorn's gevent worker),
+and the generator here, which any WSGI server can read.
 
 A slow reader holds a *set of stale keys*, never a queue of messages: what it has not been told yet
 is merged into one frame.
@@ -6,113 +9,164 @@ is merged into one frame.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core import frames
 from core.keys import KeyParts
 from core.stamps import Stamp
+from core.watchers import WatchedKey
 
 
-@dataclass
-class _Pending:
-    """What the browser has not been told yet."""
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Why keys are to be refetched, and as of when."""
 
-    keys: dict[str, None]
     cause: str
     trace: str
-    spread_ms: int
     stamp: Stamp | None
+    spread_ms: int = 0
+
+    def frame(self, keys: Sequence[WatchedKey]) -> bytes:
+        """The encoded frame that names *keys*."""
+        parts = [key.parts for key in keys]
+        return frames.stale(parts, self.cause, self.trace, self.spread_ms, self.stamp)
 
 
 class Stream:
-    """What one browser watches, and what it is still to be told.
+    """One browser's stream.
 
-    ``keys`` maps the text form to the tuple form. The stream ends at ``ends_at`` (monotonic
-    seconds), when the session that opened it expires. Every method may be called from any thread.
+    ``wanted`` maps the text form to the tuple form of the keys to watch; once it has joined, they
+    are in ``keys``. It ends at ``ends_at`` (seconds of `time.monotonic`), with the session that
+    opened it. ``fd`` is a descriptor that takes data now, or -1. Only the fan-out calls the
+    ``send…`` methods, so frames keep their order.
     """
+
+    __slots__ = (
+        "access_key", "beat_slot", "ends_at", "fd", "frames_sent", "keys", "label", "started_at",
+        "wanted",
+    )  # fmt: skip
 
     def __init__(
         self,
-        keys: Mapping[str, KeyParts],
+        wanted: Mapping[str, KeyParts],
         access_key: str | None,
         *,
-        heartbeat_s: float,
         ends_at: float | None = None,
+        label: str = "-",
     ) -> None:
-        self.keys = keys
+        self.wanted = dict(wanted)
+        self.keys: tuple[WatchedKey, ...] = ()
         self.access_key = access_key
+        self.ends_at = ends_at
+        self.label = label
+        self.beat_slot = 0
+        self.fd = -1
         self.started_at = time.monotonic()
         self.frames_sent = 0
-        self._heartbeat_s = heartbeat_s
-        self._ends_at = ends_at
+
+    def send_stale(
+        self, encoded: bytes, keys: Sequence[WatchedKey], announcement: Announcement
+    ) -> None:
+        """Tell the browser to refetch *keys*; *encoded* is the frame, should nothing be waiting."""
+        raise NotImplementedError
+
+    def sent_partly(self, rest: bytes) -> None:
+        """The descriptor took less than a whole frame; *rest* is still to be sent."""
+        raise NotImplementedError
+
+    def send(self, encoded: bytes) -> None:
+        """Send a frame about the stream itself."""
+        raise NotImplementedError
+
+    def end(self, encoded: bytes) -> None:
+        """Send the last frame, and close."""
+        raise NotImplementedError
+
+
+class PulledStream(Stream):
+    """A stream that a WSGI server reads as a generator; any thread may send to it."""
+
+    __slots__ = ("_last", "_late", "_lock", "_waiting", "_wake")
+
+    def __init__(
+        self,
+        wanted: Mapping[str, KeyParts],
+        access_key: str | None,
+        *,
+        ends_at: float | None = None,
+        label: str = "-",
+    ) -> None:
+        super().__init__(wanted, access_key, ends_at=ends_at, label=label)
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._states: list[bytes] = []
-        self._pending: _Pending | None = None
-        self._bye: bytes | None = None
+        self._waiting: list[bytes] = []
+        self._late = LateKeys()
+        self._last = False
 
-    def say_stale(
-        self, keys: Mapping[str, None], cause: str, trace: str, spread_ms: int, stamp: Stamp | None
+    def send_stale(
+        self,
+        encoded: bytes,  # noqa: ARG002  encoded anew, with what else is waiting
+        keys: Sequence[WatchedKey],
+        announcement: Announcement,
     ) -> None:
-        """Tell the browser to refetch *keys*; merged with what it has not been told yet."""
+        """Tell the browser to refetch *keys*, together with what it has not been told yet."""
         with self._lock:
-            if self._pending is None:
-                self._pending = _Pending(dict(keys), cause, trace, spread_ms, stamp)
-            else:
-                self._pending.keys.update(keys)
-                self._pending.cause, self._pending.trace = cause, trace
-                self._pending.spread_ms = max(self._pending.spread_ms, spread_ms)
-                self._pending.stamp = stamp
+            self._late.add(keys, announcement)
         self._wake.set()
 
-    def say_state(self, event: str) -> None:
-        """Tell the browser that the bus is ``degraded`` or ``restored``."""
+    def send(self, encoded: bytes) -> None:
+        """Send a frame about the stream itself; the newest replaces one not yet sent."""
         with self._lock:
-            self._states.append(frames.frame(event, {}))
+            self._waiting = [encoded]
         self._wake.set()
 
-    def say_bye(self, reason: str, retry_ms: int) -> None:
-        """End the stream; the first reason stands."""
+    def end(self, encoded: bytes) -> None:
+        """Send the last frame, and close; the first reason stands."""
         with self._lock:
-            self._bye = self._bye or frames.bye(reason, retry_ms)
+            if not self._last:
+                self._waiting = [encoded]
+                self._last = True
         self._wake.set()
 
-    def read(self, first: bytes, stamp_now: Callable[[], Stamp | None]) -> Iterator[bytes]:
-        """The encoded frames, *first* at once; waits cooperatively, and holds no resource.
-
-        *stamp_now* says how far the hub has heard; a beat carries it, after everything up to there.
-        """
+    def read(self, first: bytes) -> Iterator[bytes]:
+        """The encoded frames, *first* at once; waits cooperatively, and holds no resource."""
         yield first
         self.frames_sent += 1
-        next_beat = time.monotonic() + self._heartbeat_s
         ended = False
         while not ended:
-            self._wake.wait(max(0.0, next_beat - time.monotonic()))
+            self._wake.wait()
             self._wake.clear()
-            if self._ends_at is not None and time.monotonic() >= self._ends_at:
-                self.say_bye("access", 0)
-            stamp = stamp_now()
-            taken, ended = self._take()
-            for encoded in taken:
-                yield encoded
-                self.frames_sent += 1
-            if time.monotonic() >= next_beat and not ended:
-                next_beat = time.monotonic() + self._heartbeat_s
-                yield frames.beat(stamp)
-                self.frames_sent += 1
+            with self._lock:
+                taken, self._waiting = self._waiting, []
+                late, ended = self._late.take(), self._last
+            for encoded in [late, *taken]:
+                if encoded:
+                    yield encoded
+                    self.frames_sent += 1
 
-    def _take(self) -> tuple[list[bytes], bool]:
-        """What is to be sent now, and whether it is the last."""
-        with self._lock:
-            taken, self._states = self._states, []
-            pending, self._pending = self._pending, None
-            bye = self._bye
-        if pending is not None:
-            keys = [self.keys[key] for key in pending.keys]
-            taken.append(
-                frames.stale(keys, pending.cause, pending.trace, pending.spread_ms, pending.stamp)
-            )
-        if bye is not None:
-            taken.append(bye)
-        return taken, bye is not None
+
+class LateKeys:
+    """The keys that a browser has not been told of yet, and the newest reason."""
+
+    __slots__ = ("_announcement", "_keys")
+
+    def __init__(self) -> None:
+        self._keys: dict[WatchedKey, None] = {}
+        self._announcement: Announcement | None = None
+
+    def __bool__(self) -> bool:
+        return self._announcement is not None
+
+    def add(self, keys: Sequence[WatchedKey], announcement: Announcement) -> None:
+        """Merge *keys* in."""
+        self._keys.update(dict.fromkeys(keys))
+        self._announcement = announcement
+
+    def take(self) -> bytes:
+        """One frame with all of them, which are then told; nothing when there are none."""
+        if self._announcement is None:
+            return b""
+        encoded = self._announcement.frame(tuple(self._keys))
+        self._keys, self._announcement = {}, None
+        return encoded

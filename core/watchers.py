@@ -1,83 +1,109 @@
 """Who watches what: from a named key, or a prefix of keys, to the streams that watch it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from core.keys import prefixes
-from core.streams import Stream
+from core.keys import KeyParts, prefixes
+
+if TYPE_CHECKING:
+    from core.streams import Stream
+
+
+class WatchedKey:
+    """A key that somebody watches; shared by all its streams, which makes an idle one small."""
+
+    __slots__ = ("parts", "streams", "text")
+
+    def __init__(self, text: str, parts: KeyParts) -> None:
+        self.text = text
+        self.parts = parts
+        self.streams: set[Stream] = set()
 
 
 class Watchers:
     """An index of streams by key and by every prefix of it.
 
-    A stream is found by the object itself, never by a number: a closed descriptor's number comes
-    back as somebody else's connection.
+    It holds stream objects, never bare descriptors: a closed descriptor's number comes back as
+    somebody else's connection. Not safe for threads by itself; the hub locks.
     """
 
     def __init__(self) -> None:
-        self._by_key: dict[str, set[Stream]] = {}
-        self._by_prefix: dict[str, set[str]] = defaultdict(set)
-        self._by_access_key: dict[str, set[Stream]] = defaultdict(set)
+        self._keys: dict[str, WatchedKey] = {}
+        self._by_prefix: dict[str, set[WatchedKey]] = {}
+        self._by_access_key: dict[str, set[Stream]] = {}
         self._streams: set[Stream] = set()
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def __iter__(self) -> Iterator[Stream]:
+    def __iter__(self) -> Iterator["Stream"]:
         return iter(list(self._streams))
 
     @property
     def keys(self) -> list[str]:
-        """Every watched key."""
-        return list(self._by_key)
+        """The text form of every watched key."""
+        return list(self._keys)
 
-    def add(self, stream: Stream) -> None:
-        """Let *stream* be found by its keys."""
+    def add(self, stream: "Stream") -> None:
+        """Let *stream* be found by the keys it wants to watch."""
         self._streams.add(stream)
         if stream.access_key is not None:
-            self._by_access_key[stream.access_key].add(stream)
+            self._by_access_key.setdefault(stream.access_key, set()).add(stream)
+        stream.keys = tuple(self._watched(text, parts) for text, parts in stream.wanted.items())
+        stream.wanted = {}
         for key in stream.keys:
-            if key not in self._by_key:
-                self._by_key[key] = set()
-                for prefix in prefixes(key):
-                    self._by_prefix[prefix].add(key)
-            self._by_key[key].add(stream)
+            key.streams.add(stream)
 
-    def remove(self, stream: Stream) -> None:
-        """Forget *stream*, and every key that nobody else watches; harmless when repeated."""
+    def remove(self, stream: "Stream") -> bool:
+        """Forget *stream*, and every key that nobody else watches; whether it was known."""
         if stream not in self._streams:
-            return
+            return False
         self._streams.discard(stream)
         if stream.access_key is not None:
-            self._discard(self._by_access_key, stream.access_key, stream)
+            _take_out(self._by_access_key, stream.access_key, stream)
         for key in stream.keys:
-            if self._discard(self._by_key, key, stream):
-                for prefix in prefixes(key):
-                    self._discard(self._by_prefix, prefix, key)
+            key.streams.discard(stream)
+            if not key.streams:
+                del self._keys[key.text]
+                for prefix in prefixes(key.text):
+                    _take_out(self._by_prefix, prefix, key)
+        return True
 
-    def watching(self, named: Iterable[str]) -> dict[Stream, dict[str, None]]:
-        """The streams that watch a key that *named* names, each with those keys."""
-        found: dict[Stream, dict[str, None]] = {}
-        for name in named:
-            for key in self._by_prefix.get(name, ()):
-                for stream in self._by_key[key]:
-                    found.setdefault(stream, {})[key] = None
-        return found
+    def watching(self, named: Iterable[str]) -> dict[tuple[WatchedKey, ...], list["Stream"]]:
+        """The streams that watch a key that *named* names, grouped by which of them they watch.
 
-    def losing_access(self, named: Iterable[str]) -> list[Stream]:
+        One frame is encoded per group, not per stream.
+        """
+        found = {key: None for name in named for key in self._by_prefix.get(name, ())}
+        if len(found) == 1:
+            (key,) = found
+            return {(key,): list(key.streams)}
+        watched: dict[Stream, list[WatchedKey]] = {}
+        for key in found:
+            for stream in key.streams:
+                watched.setdefault(stream, []).append(key)
+        groups: dict[tuple[WatchedKey, ...], list[Stream]] = {}
+        for stream, keys in watched.items():
+            groups.setdefault(tuple(keys), []).append(stream)
+        return groups
+
+    def losing_access(self, named: Iterable[str]) -> list["Stream"]:
         """The streams of the users whose access key is among *named*."""
         return [stream for name in named for stream in self._by_access_key.get(name, ())]
 
-    @staticmethod
-    def _discard(
-        index: dict[str, set[Stream]] | dict[str, set[str]], name: str, item: object
-    ) -> bool:
-        """Take *item* out; whether nothing is left under *name*."""
-        items = index.get(name)
-        if items is None:
-            return False
-        items.discard(item)
-        if not items:
-            del index[name]
-            return True
-        return False
+    def _watched(self, text: str, parts: KeyParts) -> WatchedKey:
+        key = self._keys.get(text)
+        if key is None:
+            key = self._keys[text] = WatchedKey(text, parts)
+            for prefix in prefixes(text):
+                self._by_prefix.setdefault(prefix, set()).add(key)
+        return key
+
+
+def _take_out(
+    index: "dict[str, set[Stream]] | dict[str, set[WatchedKey]]", name: str, item: object
+) -> None:
+    items = index[name]
+    items.discard(item)
+    if not items:
+        del index[name]

@@ -1,10 +1,11 @@
 """``GET /live``: one browser's ``text/event-stream``."""
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import gevent.socket
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
@@ -14,13 +15,14 @@ from core.current import current_runtime
 from core.database import db, now, reading
 from core.errors import BadRequest, InvalidStamp, SignInNeeded, Unavailable
 from core.hub import Hub
+from core.keys import KeyParts
 from core.queries import Key
 from core.registry import access_key
+from core.sockets import Connections, SocketStream
 from core.stamps import Stamp
-from core.streams import Stream
+from core.streams import PulledStream, Stream
 
 blueprint = Blueprint("coursewire_live", __name__)
-log = logging.getLogger("coursewire.access")
 
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -49,15 +51,118 @@ def stream() -> ResponseReturnValue:
         raise Unavailable("Too many streams are open here. Come back in a moment.")
     allowed, denied = _ask_guards(watched, me)
     db.session.remove()
-    opened = Stream(
-        {w.key.text: w.key.parts for w in allowed},
+    opening = Opening(
+        runtime.hub,
+        allowed,
+        denied,
         access_key(me.user_id) if me is not None else None,
-        heartbeat_s=runtime.settings.heartbeat_s,
-        ends_at=_end_of_session(me),
+        _end_of_session(me),
+        f"user={me.user_id}" if me is not None else "user=-",
+        runtime.settings.heartbeat_s,
     )
-    first = _join(runtime.hub, opened, allowed, denied, runtime.settings.heartbeat_s)
-    user = str(me.user_id) if me is not None else "-"
-    return Response(_body(runtime.hub, opened, first, user), headers=_HEADERS)
+    if request.method == "HEAD":
+        return Response(headers=_HEADERS)
+    connection = _own_connection()
+    if runtime.hub.connections is not None and connection is not None:
+        return Takeover(connection, runtime.hub.connections, opening)
+    return Response(_pulled(opening), headers=_HEADERS)
+
+
+def _own_connection() -> gevent.socket.socket | None:
+    """The plain TCP connection of this request, if gunicorn lends it to us.
+
+    Not one under TLS (a subclass, told by its type: the scheme in the URL is the proxy's), and not
+    one of HTTP/2, which carries other requests too.
+    """
+    connection = request.environ.get("gunicorn.socket")
+    plain = type(connection) is gevent.socket.socket
+    return connection if plain and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1" else None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is needed to open a stream, the guards having been asked."""
+
+    hub: Hub
+    allowed: list[Watched]
+    denied: list[Watched]
+    access_key: str | None
+    ends_at: float | None
+    label: str
+    heartbeat_s: float
+
+    @property
+    def wanted(self) -> dict[str, KeyParts]:
+        """The keys to watch, by text form."""
+        return {watched.key.text: watched.key.parts for watched in self.allowed}
+
+    def join(self, stream: Stream) -> bytes:
+        """Let the hub know *stream*; then compare what the browser shows with what the hub knows.
+
+        ::
+
+            page      rendered at 40 ─────────────────────────► GET /live?since=40
+            writer            publishes 41
+            hub               hears 41 ───────────────────────► verdict: 41 > 40, stale
+            writer                                publishes 42 ──► joined: a frame of its own
+
+        Returns the first frames.
+        """
+        stamp, connected = self.hub.join(stream)
+        stale = [w for w in self.allowed if not self.hub.is_current(w.key.text, w.stamp)]
+        hello = frames.hello(
+            self._verdict(stale),
+            [w.key.parts for w in stale],
+            [w.key.parts for w in self.denied],
+            self.heartbeat_s,
+            stamp,
+        )
+        return hello if connected else hello + frames.frame("degraded", {})
+
+    def _verdict(self, stale: list[Watched]) -> str:
+        if not stale:
+            return "current"
+        known = any(self.hub.same_generation(watched.stamp) for watched in self.allowed)
+        return "stale" if known else "reset"
+
+
+class Takeover(Response):
+    """Hands the connection to the hub and ends the request: see `core.sockets`.
+
+    gunicorn takes `StopIteration` out of the application as "this connection is done with", without
+    a word in its log; the descriptor is no longer its own by then.
+    """
+
+    def __init__(
+        self, connection: gevent.socket.socket, connections: Connections, opening: Opening
+    ) -> None:
+        super().__init__()
+        self._connection = connection
+        self._connections = connections
+        self._opening = opening
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:  # noqa: ARG002  WSGI's signature
+        """Never returns; nothing between joining and the first write lets another greenlet run."""
+        opening = self._opening
+        stream = SocketStream(
+            self._connections,
+            opening.wanted,
+            opening.access_key,
+            ends_at=opening.ends_at,
+            label=opening.label,
+        )
+        stream.adopt(self._connection, opening.join(stream))
+        raise StopIteration
+
+
+def _pulled(opening: Opening) -> Iterator[bytes]:
+    stream = PulledStream(
+        opening.wanted, opening.access_key, ends_at=opening.ends_at, label=opening.label
+    )
+    try:
+        yield from stream.read(opening.join(stream))
+    finally:
+        opening.hub.leave(stream)
 
 
 def _watched() -> list[Watched]:
@@ -104,49 +209,3 @@ def _end_of_session(me: Me | None) -> float | None:
     if me is None:
         return None
     return time.monotonic() + max(0.0, (me.expires_at - now()).total_seconds())
-
-
-def _join(
-    hub: Hub, opened: Stream, allowed: list[Watched], denied: list[Watched], heartbeat_s: float
-) -> bytes:
-    """Let the hub know the stream, then compare what the browser shows with what the hub knows.
-
-    ::
-
-        page      rendered at 40 ────────────────────────► GET /live?since=40
-        writer             publishes 41
-        hub                hears 41 ───────────────────────► verdict: 41 > 40, stale
-        writer                                  publishes 42 ──► after join: a frame of its own
-    """
-    stamp, connected = hub.join(opened)
-    stale = [w for w in allowed if not hub.is_current(w.key.text, w.stamp)]
-    if not connected:
-        opened.say_state("degraded")
-    return frames.hello(
-        _verdict(hub, allowed, stale),
-        [w.key.parts for w in stale],
-        [w.key.parts for w in denied],
-        heartbeat_s,
-        stamp,
-    )
-
-
-def _verdict(hub: Hub, allowed: list[Watched], stale: list[Watched]) -> str:
-    if not stale:
-        return "current"
-    known = any(hub.same_generation(watched.stamp) for watched in allowed)
-    return "stale" if known else "reset"
-
-
-def _body(hub: Hub, opened: Stream, first: bytes, user: str) -> Iterator[bytes]:
-    try:
-        yield from opened.read(first, lambda: hub.stamp)
-    finally:
-        hub.leave(opened)
-        log.info(
-            "stream user=%s keys=%d seconds=%.1f frames=%d",
-            user,
-            len(opened.keys),
-            time.monotonic() - opened.started_at,
-            opened.frames_sent,
-        )
