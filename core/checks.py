@@ -1,23 +1,27 @@
 """The checks before the first request: every fault of every plugin, in plain words."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from core.errors import Fault
 from core.events import Event
 from core.guards import Guard
 from core.parameters import Parameter, plain_type
-from core.plugin import Plugin
+from core.plugin import Page, Plugin
 from core.queries import Part, Query
 from core.registry import ACCESS
 from core.staleness import Rule, Staleness
 
 
-def find_faults(plugins: Sequence[Plugin]) -> list[Fault]:
-    """Every mistake in what *plugins* declare; an empty list when the app can start."""
+def find_faults(plugins: Sequence[Plugin], broken: Collection[str] = ()) -> list[Fault]:
+    """Every mistake in what *plugins* declare; an empty list when the app can start.
+
+    *broken* names plugins whose own faults are known already: to require one is no further fault.
+    """
     declared = {event: plugin.name for plugin in plugins for event in plugin.events}
-    faults = [*_names(plugins), *_requirements(plugins), *_identity(plugins)]
+    faults = [*_names(plugins), *_requirements(plugins, broken), *_identity(plugins)]
     for plugin in plugins:
         for query in plugin.queries:
             faults += _query(plugin, query, declared)
@@ -32,6 +36,8 @@ def find_faults(plugins: Sequence[Plugin]) -> list[Fault]:
             faults += _supplies(
                 plugin.name, f"Action '{action.label}'", action.parameters, action.guard
             )
+        for page in plugin.pages:
+            faults += _page(plugin.name, page)
         for reaction in plugin.reactions:
             faults += _known_events(
                 plugin.name, f"Reaction '{reaction.label}'", [reaction.event], declared
@@ -80,10 +86,10 @@ def _names(plugins: Sequence[Plugin]) -> Iterator[Fault]:
                 )
 
 
-def _requirements(plugins: Sequence[Plugin]) -> Iterator[Fault]:
+def _requirements(plugins: Sequence[Plugin], broken: Collection[str]) -> Iterator[Fault]:
     requires = {plugin.name: set(plugin.requires) for plugin in plugins}
     for plugin in plugins:
-        for missing in sorted(requires[plugin.name] - requires.keys()):
+        for missing in sorted(requires[plugin.name] - requires.keys() - set(broken)):
             yield Fault(
                 plugin.name,
                 f"It requires the plugin '{missing}', which is not enabled. Add '{missing}' to "
@@ -246,15 +252,26 @@ def _supplies(
     known = {parameter.name: parameter for parameter in parameters}
     for needed in guard.needed:
         if needed.name not in known:
-            yield Fault(
-                plugin,
-                f"{owner} has the guard '{guard.name}', which needs '{needed.name}'. Add the "
-                "parameter, or choose a guard that does without.",
-            )
+            yield _unsupplied(plugin, owner, needed, guard)
         else:
             yield from _same_type(
                 plugin, owner, known[needed.name], needed, f"the guard '{guard.name}'"
             )
+
+
+def _page(plugin: str, page: Page) -> Iterator[Fault]:
+    named = set(re.findall(r"<(?:[^<>]*:)?(\w+)>", page.rule))
+    for needed in page.guard.needed:
+        if needed.name not in named:
+            yield _unsupplied(plugin, f"Page '{page.rule}'", needed, page.guard)
+
+
+def _unsupplied(plugin: str, owner: str, needed: Parameter, guard: Guard) -> Fault:
+    return Fault(
+        plugin,
+        f"{owner} has the guard '{guard.name}', which needs '{needed.name}'. Add the "
+        "parameter, or choose a guard that does without.",
+    )
 
 
 def _same_type(

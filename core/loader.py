@@ -45,7 +45,7 @@ def load_plugins(names: Sequence[str], given: Sequence[Plugin] = ()) -> tuple[Pl
         except _NotLoadable as problem:
             faults.append(problem.fault)
     plugins += given
-    faults += find_faults(plugins)
+    faults += find_faults(plugins, broken=[fault.plugin for fault in faults])
     if faults:
         raise SetupError(faults)
     for plugin in plugins:
@@ -98,7 +98,7 @@ def _where(error: Exception) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if trace is None:
+    if trace is None or isinstance(error, SyntaxError):  # which tells its own place
         return ""
     return f" ({trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}, line {trace.tb_lineno})"
 

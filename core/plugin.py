@@ -19,7 +19,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 EventType = TypeVar("EventType", bound=type[Event])
 View = Callable[..., ResponseReturnValue]
-LoadMe = Callable[[], Me | None]
+LoadMe = Callable[[str], Me | None]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is asking: the user whose token is in ``cookie``, if ``load`` finds one."""
+
+    cookie: str
+    load: LoadMe
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Plugin(Blueprint):
         self.guard_extensions: list[GuardExtension] = []
         self.reactions: list[Reaction] = []
         self.pages: list[Page] = []
-        self.identities: list[LoadMe] = []
+        self.identities: list[Identity] = []
         self.demos: list[Callable[[], None]] = []
 
     def event(self, event: EventType) -> EventType:
@@ -152,11 +160,19 @@ class Plugin(Blueprint):
 
         return register
 
-    def identity(self, load: LoadMe) -> LoadMe:
-        """Makes *load* the one that says who sent a request; one plugin of an app does."""
-        self._refuse_when_frozen("The identity")
-        self.identities.append(load)
-        return load
+    def identity(self, *, cookie: str) -> Callable[[LoadMe], LoadMe]:
+        """Makes a function the one that says whose token the *cookie* holds; one plugin does.
+
+        What it returns is remembered until an event makes the user's access stale: a guard of the
+        plugin must be stale on whatever ends a session or disables a user.
+        """
+
+        def register(load: LoadMe) -> LoadMe:
+            self._refuse_when_frozen("The identity")
+            self.identities.append(Identity(cookie, load))
+            return load
+
+        return register
 
     def demo(self, fill: Callable[[], None]) -> Callable[[], None]:
         """Makes *fill* write demonstration data into an empty database, inside a transaction."""

@@ -76,6 +76,10 @@ class Key:
                 return int(self.values[parameter.name])
         return None
 
+    def is_anothers(self, me: Me | None) -> bool:
+        """Whether this key is one other user's, so that its guard is not even asked."""
+        return self.owner_id is not None and (me is None or me.user_id != self.owner_id)
+
 
 class Query(Generic[P, R]):
     """The function behind a namespace, with its guard and its staleness.
@@ -169,8 +173,20 @@ class Query(Generic[P, R]):
         return key
 
     def prefix_text(self, params: Sequence[Scalar]) -> str:
-        """The text form of the key, or the prefix of keys, that *params* name."""
-        return key_text((self.plugin, self.path_name, *params))
+        """The text form of the key, or the prefix of keys, that *params* name.
+
+        Raises `TypeError` for what begins no key of this namespace: it would name nobody's screen.
+        """
+        try:
+            checked = [
+                p.checked(v) for p, v in zip(self.required[: len(params)], params, strict=True)
+            ]
+        except (TypeError, ValueError):
+            names = ", ".join(parameter.name for parameter in self.required)
+            raise TypeError(
+                f"{params!r} begins no key of {self.namespace}; that takes a tuple ({names})"
+            ) from None
+        return key_text((self.plugin, self.path_name, *checked))
 
     def stale_on(self, event: type[E]) -> Callable[[Answer[E]], Answer[E]]:
         """Says in code which keys *event* makes stale: the function yields `Params`."""

@@ -118,13 +118,14 @@ def run_query(key: Key, me: Me | None) -> tuple[Any, dict[str, Any]]:
 
 
 def access_to(key: Key, me: Me | None) -> Access:
-    """What *me* may do with *key*, asked once per request and key of the guard."""
+    """What *me* may do with *key*, asked once per request; nothing with another user's key."""
+    if key.is_anothers(me):
+        return Access.NONE
     asked: dict[tuple[Any, ...], Access] = g.setdefault("coursewire_access", {})
-    values = tuple(key.values[parameter.name] for parameter in key.query.guard.needed)
-    question = (key.query.guard, key.owner_id, values)
+    guard = key.query.guard
+    question = (guard, *(key.values[parameter.name] for parameter in guard.needed))
     if question not in asked:
-        with reading():
-            asked[question] = current_runtime().registry.grant_key(key, me)
+        asked[question] = current_runtime().grant(guard, me, key.values)
     return asked[question]
 
 

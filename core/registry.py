@@ -10,7 +10,7 @@ from core.actions import Action
 from core.events import Event
 from core.guards import Guard
 from core.keys import key_text
-from core.plugin import LoadMe, Plugin
+from core.plugin import Identity, Plugin
 from core.queries import Fill, Key, Part, Query, parse_key
 from core.reactions import Reaction
 from core.staleness import Rule, Staleness
@@ -53,9 +53,13 @@ class Source:
             )
 
     def _key(self, params: Any) -> str:
-        if self.query is None:
-            return access_key(params)
-        return self.query.prefix_text(params)
+        if self.query is not None:
+            return self.query.prefix_text(params)
+        if not isinstance(params, int):
+            raise TypeError(
+                f"{params!r} is no user's id; '{self.staleness.owner}' answers with ids"
+            )
+        return access_key(params)
 
 
 class Registry:
@@ -75,8 +79,8 @@ class Registry:
         self.reactions: tuple[Reaction, ...] = tuple(
             reaction for plugin in plugins for reaction in plugin.reactions
         )
-        self.identities: tuple[LoadMe, ...] = tuple(
-            load for plugin in plugins for load in plugin.identities
+        self.identities: tuple[Identity, ...] = tuple(
+            identity for plugin in plugins for identity in plugin.identities
         )
         self._queries = {(query.plugin, query.path_name): query for query in self.queries}
         self._actions = {(action.plugin, action.path_name): action for action in self.actions}
@@ -141,10 +145,3 @@ class Registry:
                 break
             access = max(access, extension(me, values))
         return access
-
-    def grant_key(self, key: Key, me: Me | None) -> Access:
-        """What *me* may do with *key*; nothing with the key of another user."""
-        owner_id = key.owner_id
-        if owner_id is not None and (me is None or me.user_id != owner_id):
-            return Access.NONE
-        return self.grant(key.query.guard, me, key.values)

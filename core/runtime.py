@@ -1,18 +1,25 @@
 """The runtime of one app in one process: what the plugins declared, and the parts that move."""
 
-from typing import Protocol
+from collections.abc import Hashable, Mapping
+from typing import Any, Protocol, TypeVar
 
-from flask import Flask
+from flask import Flask, request
 
-from core.access import Me
+from core.access import Access, Me
 from core.bus import Bus
-from core.database import reading
+from core.database import now, reading
 from core.errors import BadRequest, BusUnavailable, Fault, SetupError
+from core.floors import bypasses_memory, floors_of_request
+from core.guards import Guard
 from core.hub import Hub
+from core.memory import Memory, Shelf, session_name
+from core.plugin import Identity
 from core.registry import Registry
 from core.relay import Relay
 from core.settings import Settings
 from core.stamps import Stamp
+
+T = TypeVar("T")
 
 
 class Worker(Protocol):
@@ -30,6 +37,7 @@ class Runtime:
         self.bus = Bus(settings)
         self.hub = Hub(self.bus, settings, self._draining)
         self.relay = Relay(app, self)
+        self.memory = Memory(self.hub)
         self._worker: Worker | None = None
         self._started = False
 
@@ -62,10 +70,43 @@ class Runtime:
 
     def identify(self) -> Me | None:
         """Who sent the request at hand, in the words of the plugin that knows."""
-        for load in self.registry.identities:
-            with reading():
-                return load()
+        for identity in self.registry.identities:
+            token = request.cookies.get(identity.cookie)
+            return self._owner_of(token, identity) if token else None
         return None
+
+    def grant(self, guard: Guard, me: Me | None, values: Mapping[str, Any]) -> Access:
+        """What *me* may do by *guard*: remembered, or read in a transaction of its own."""
+        asked = tuple(values[parameter.name] for parameter in guard.needed)
+        name = (guard, me and (me.user_id, me.staff), asked)
+        known = None if me is None else self._remembered(self.memory.answers, name)
+        if known is not None:
+            return known
+        stamp = self.hub.stamp
+        with reading():
+            access = self.registry.grant(guard, me, values)
+        if me is not None:
+            self.memory.answers.put(name, access, me.user_id, stamp)
+        return access
+
+    def _owner_of(self, token: str, identity: Identity) -> Me | None:
+        me = self._remembered(self.memory.sessions, session_name(token))
+        if me is None or me.expires_at <= now():
+            stamp = self.hub.stamp
+            with reading():
+                me = identity.load(token)
+            if me is not None:
+                self.memory.sessions.put(session_name(token), me, me.user_id, stamp)
+        return me
+
+    def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:
+        """What is remembered, unless the one who asks has done something newer."""
+        heard = self.hub.stamp
+        if heard is None or bypasses_memory():
+            return None
+        if not all(heard.reaches(floor) for floor in floors_of_request()):
+            return None
+        return shelf.get(name)
 
     def read_stamp(self, floor: Stamp | None = None) -> Stamp | None:
         """The stamp of a read that begins now, at or above *floor*; ``None`` while Redis is away.

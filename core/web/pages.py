@@ -9,14 +9,13 @@ from markupsafe import Markup, escape
 
 from core.access import Access, current_me
 from core.current import current_runtime
-from core.database import reading
-from core.errors import Forbidden, NotFound, SignInNeeded
+from core.errors import BadRequest, Forbidden, NotFound, SignInNeeded
+from core.floors import floor_of_cookie
 from core.plugin import Page
 from core.queries import Query
 from core.reads import access_to, read_key
 from core.registry import Registry
 from core.stamps import Stamp
-from core.web.floors import stamp_of_page
 
 
 def init_pages(app: Flask, registry: Registry) -> None:
@@ -77,7 +76,11 @@ def may_view(query: Query[..., Any], *params: Any) -> bool:
 def _stamp_once() -> Stamp | None:
     """One stamp for all regions of a page: each reads the database after it."""
     if "coursewire_page_stamp" not in g:
-        g.coursewire_page_stamp = stamp_of_page()
+        runtime = current_runtime()
+        try:
+            g.coursewire_page_stamp = runtime.read_stamp(floor_of_cookie())
+        except BadRequest:
+            g.coursewire_page_stamp = runtime.read_stamp()
     stamp: Stamp | None = g.coursewire_page_stamp
     return stamp
 
@@ -85,8 +88,7 @@ def _stamp_once() -> Stamp | None:
 def _guarded(page: Page) -> Callable[..., ResponseReturnValue]:
     def answer(**arguments: Any) -> ResponseReturnValue:
         me = current_me()
-        with reading():
-            access = current_runtime().registry.grant(page.guard, me, arguments)
+        access = current_runtime().grant(page.guard, me, arguments)
         if access < page.needs:
             if me is None:
                 raise SignInNeeded("Sign in to see this page.")

@@ -36,7 +36,8 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(InvalidStamp, _bad_text)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(IntegrityError, _integrity_error)
-    app.register_error_handler(DataError, _data_error)
+    app.register_error_handler(DataError, _out_of_range)
+    app.register_error_handler(OverflowError, _out_of_range)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
     app.register_error_handler(Exception, _unexpected)
@@ -95,8 +96,9 @@ def _integrity_error(error: IntegrityError) -> ResponseReturnValue:
     )
 
 
-def _data_error(error: DataError) -> ResponseReturnValue:
-    log.warning("The database refused a value: %s", error.orig)
+def _out_of_range(error: DataError | OverflowError) -> ResponseReturnValue:
+    """PostgreSQL refuses such a value; Python's SQLite driver cannot even hand it over."""
+    log.warning("The database refused a value: %s", getattr(error, "orig", error))
     return answer_problem(Invalid("A value is out of range. Nothing was saved."))
 
 

@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from core.access import Access, current_me
 from core.current import current_runtime
 from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
+from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
 from core.queries import Key, Query
 from core.reads import NoFragment, content_tag, read_key
-from core.web.floors import floor_of_header
 
 blueprint = Blueprint("coursewire_queries", __name__)
 

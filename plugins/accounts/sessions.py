@@ -17,12 +17,9 @@ LIFETIME = timedelta(days=30)
 """A session ends this long after the sign-in, however much it is used."""
 
 
-@plugin.identity
-def load_me() -> Me | None:
-    """The user whose session the request's cookie names, if it is still good."""
-    token = request.cookies.get(COOKIE)
-    if not token:
-        return None
+@plugin.identity(cookie=COOKIE)
+def load_me(token: str) -> Me | None:
+    """The user whose session *token* names, if it is still good."""
     found = db.session.execute(
         select(
             User.id, User.name, User.email, User.staff, AccountSession.id, AccountSession.expires_at

@@ -1,5 +1,6 @@
 """The words that the tests of the plugins are told in."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from collections.abc import Iterator
 
 from core import db
 from tests.conftest import act
@@ -24,7 +24,7 @@ def read(client: FlaskClient, path: str, **options: Any) -> Any:
     return response.get_json()
 
 
-def refused(client: FlaskClient, action: str, status: int, **arguments: Any) -> Any:
+def refused(client: FlaskClient, action: str, status: int, /, **arguments: Any) -> Any:
     """POST an action that is refused with *status*; returns the problem."""
     response = client.post(f"/a/{action}", json=arguments)
     assert response.status_code == status, response.get_data(as_text=True)

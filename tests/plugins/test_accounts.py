@@ -10,7 +10,9 @@ from sqlalchemy import select, update
 from werkzeug.security import generate_password_hash
 
 from core import db, now, reading, transaction
+from core.transactions import keys_of
 from plugins.accounts import passwords
+from plugins.accounts.events import SessionEnded
 from plugins.accounts.models import AccountSession, User
 from plugins.accounts.sessions import COOKIE, LIFETIME
 from tests.conftest import act
@@ -107,15 +109,22 @@ def test_signing_out_twice_does_no_harm(anonymous: FlaskClient) -> None:
     assert act(anonymous, "accounts/sign-out")["message"] == "You are signed out."
 
 
-def test_signing_out_elsewhere_leaves_this_session_alone(
-    app: Flask, owner: FlaskClient
-) -> None:
+def test_signing_out_elsewhere_leaves_this_session_alone(app: Flask, owner: FlaskClient) -> None:
     other = app.test_client()
     act(other, "accounts/sign-in", email="owner@example.test", password="demo")
 
     act(other, "accounts/sign-out")
 
     assert owner.get("/q/accounts/me").status_code == 200
+
+
+def test_the_end_of_a_session_ends_its_streams(app: Flask) -> None:
+    registry = app.extensions["coursewire"].registry
+
+    with app.app_context():
+        named = keys_of(registry, SessionEnded(user_id=7, session_id=1))
+
+    assert named == ["access:7"]
 
 
 def test_a_session_ends_thirty_days_after_the_sign_in(app: Flask, owner: FlaskClient) -> None:
@@ -155,9 +164,7 @@ def test_disabling_an_account_ends_its_sessions(app: Flask, editor: FlaskClient)
 
     assert told.output == "editor@example.test can no longer sign in.\n"
     assert editor.get("/q/accounts/me").status_code == 401
-    problem = refused(
-        editor, "accounts/sign-in", 422, email="editor@example.test", password="demo"
-    )
+    problem = refused(editor, "accounts/sign-in", 422, email="editor@example.test", password="demo")
     assert problem["detail"] == WRONG
 
 

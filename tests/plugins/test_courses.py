@@ -71,9 +71,7 @@ def test_an_author_without_courses_adds_one(owner: FlaskClient) -> None:
     act(owner, "courses/add", title="A new start")
 
 
-def test_a_list_shows_only_the_courses_of_its_user(
-    owner: FlaskClient, viewer: FlaskClient
-) -> None:
+def test_a_list_shows_only_the_courses_of_its_user(owner: FlaskClient, viewer: FlaskClient) -> None:
     act(owner, "courses/add", title="Not for viewers")
 
     assert [row["title"] for row in read(viewer, "courses/list")] == ["Photography basics"]
@@ -115,9 +113,7 @@ def test_roles_decide_what_may_be_done(
     assert (seen.status_code, changed.status_code, owned.status_code) == (see, change, own)
 
 
-def test_who_is_no_member_sees_nothing_of_a_course(
-    owner: FlaskClient, editor: FlaskClient
-) -> None:
+def test_who_is_no_member_sees_nothing_of_a_course(owner: FlaskClient, editor: FlaskClient) -> None:
     secret = act(owner, "courses/add", title="Secret")["result"]["id"]
     absent = secret + 1000
 
@@ -277,9 +273,7 @@ def test_a_course_keeps_an_owner(owner: FlaskClient) -> None:
     me = {"course_id": COURSE, "email": "owner@example.test"}
 
     demoted = refused(owner, "courses/set-member", 409, **me, role="editor")
-    removed = refused(
-        owner, "courses/remove-member", 409, course_id=COURSE, user_id=user_id(owner)
-    )
+    removed = refused(owner, "courses/remove-member", 409, course_id=COURSE, user_id=user_id(owner))
 
     assert demoted["detail"] == removed["detail"] == ONLY_OWNER
     act(owner, "courses/set-member", course_id=COURSE, email="editor@example.test", role="owner")

@@ -1,0 +1,1 @@
+"""Core, from keys to streams, on real parts."""

@@ -1,0 +1,204 @@
+"""Whatever a write changes for anybody, it names: no screen stays as it was.
+
+Every key of every query is read before and after every action, as every user, with what that user
+may do with it. What differs must have been named by the action's events: the key itself, a prefix
+of it, or the access of that user.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from core import Me, NotFound, now, reading
+from core.keys import prefixes
+from core.queries import Key
+from core.reads import Reading, run_query
+from core.writes import run_action
+from tests.conftest import act
+from tests.plugins.story import COURSE, Story, add_videos, react, read
+
+Shown = dict[tuple[str, int], Any]
+
+
+class Watch:
+    """Every screen of everybody."""
+
+    def __init__(self, app: Flask, story: Story) -> None:
+        self.app = app
+        self.story = story
+        self.registry = app.extensions["coursewire"].registry
+        members = {m["role"]: m for m in story.read(f"courses/members/{COURSE}")}
+        self.people = [
+            Me(m["user_id"], m["name"], m["email"], False, 0, now()) for m in members.values()
+        ]
+        self.ids: dict[str, list[int]] = {"course_id": [], "chapter_id": [], "media_id": []}
+
+    def ids_now(self) -> dict[str, list[int]]:
+        """Every id that a key may hold; those of before stay, for what was removed."""
+        courses = [row["id"] for row in self.story.read("courses/list")]
+        chapters = [c["id"] for id_ in courses for c in self.story.read(f"chapters/list/{id_}")]
+        found = {
+            "course_id": courses,
+            "chapter_id": chapters,
+            "media_id": [row["media_file_id"] for row in self.story.read("media/list")["rows"]],
+        }
+        self.ids = {name: sorted({*self.ids[name], *found[name]}) for name in found}
+        return self.ids
+
+    def keys(self) -> Iterator[Key]:
+        """Every key of every query, and every page of those with options."""
+        ids = self.ids_now() | {"me": [me.user_id for me in self.people]}
+        for query in self.registry.queries:
+            choices = [ids[parameter.name] for parameter in query.required]
+            for params in itertools.product(*choices):
+                yield query.key(*params)
+                if query.options:
+                    yield query.key(*params, search="a", sort="title")
+
+    def show(self) -> Shown:
+        """What everybody may do with every key, and what they would see."""
+        shown: Shown = {}
+        keys = list(self.keys())
+        with self.app.app_context():
+            for key in keys:
+                for me in self.people:
+                    if key.is_anothers(me):
+                        continue
+                    with reading():
+                        access = self.registry.grant(key.query.guard, me, key.values)
+                        shown[key.text, me.user_id] = (access, self._data(key, me, access))
+        return shown
+
+    def _data(self, key: Key, me: Me, access: Any) -> Any:
+        if not access:
+            return None
+        try:
+            result, parts = run_query(key, me)
+        except NotFound:
+            return None
+        return Reading(key, access, None, result, parts).data
+
+    def unnamed(self, action: str, me: Me, **arguments: Any) -> set[tuple[str, int]]:
+        """Run the action, and return what it changed without naming it."""
+        plugin, _, name = action.partition("/")
+        found = self.registry.find_action(plugin, name)
+        before = self.show()
+        with self.app.test_request_context():
+            parsed = found.arguments_from_json(arguments)
+            named = set(run_action(found, parsed, me).stale)
+        after = self.show()
+        changed = {at for at in before.keys() & after.keys() if before[at] != after[at]}
+        assert changed, f"{action} changed nothing that anybody sees"
+        return {
+            (text, user_id)
+            for text, user_id in changed
+            if not named & {*prefixes(text), f"access:{user_id}"}
+        }
+
+
+@pytest.fixture
+def watch(app: Flask, story: Story) -> Watch:
+    story.add_chapter("Basics", "Alpha", "Beta")
+    other = Story(app, story.client, story.act("courses/add", title="Another")["id"])
+    other.add_chapter("Elsewhere")
+    media_id = story.chapter("Basics")["videos"][0]["media_file_id"]
+    elsewhere = other.chapter("Elsewhere")["id"]
+    story.act("chapters/link-media", chapter_id=elsewhere, media_ids=[media_id])
+    return Watch(app, story)
+
+
+def test_nothing_changes_unnamed(watch: Watch, story: Story) -> None:
+    owner = watch.people[0]
+    basics, light = story.chapter("Basics"), story.chapter("Light")
+    alpha, beta = basics["videos"]
+    (loose,) = add_videos(story.client, "A loose video")
+    other = story.read("courses/list")[0]["id"]
+    detail = story.read(f"courses/detail/{COURSE}")
+    was = {name: detail[name] for name in ("title", "description", "status")}
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("courses/edit", {"course_id": COURSE, **was, "title": "A new title", "was": was}),
+        ("courses/add", {"title": "A third course"}),
+        (
+            "courses/set-member",
+            {"course_id": other, "email": "viewer@example.test", "role": "viewer"},
+        ),
+        (
+            "courses/set-member",
+            {"course_id": COURSE, "email": "viewer@example.test", "role": "editor"},
+        ),
+        (
+            "courses/set-member",
+            {"course_id": COURSE, "email": "viewer@example.test", "role": "viewer"},
+        ),
+        ("media/add-url", {"title": "An address", "url": "https://video.test/b.mp4"}),
+        (
+            "media/rename",
+            {
+                "media_id": alpha["media_file_id"],
+                "title": "A renamed video",
+                "was": {"title": "Alpha"},
+            },
+        ),
+        ("chapters/link-media", {"chapter_id": light["id"], "media_ids": [loose]}),
+        ("chapters/add", {"course_id": COURSE, "title": "A chapter"}),
+        (
+            "chapters/rename",
+            {"chapter_id": basics["id"], "title": "Bases", "was": {"title": "Basics"}},
+        ),
+        ("chapters/move", {"chapter_id": basics["id"], "after_chapter_id": None}),
+        (
+            "chapters/move-media",
+            {"link_id": beta["link_id"], "chapter_id": basics["id"], "after_link_id": None},
+        ),
+        (
+            "chapters/move-media",
+            {"link_id": beta["link_id"], "chapter_id": light["id"], "after_link_id": None},
+        ),
+        ("chapters/unlink", {"link_id": alpha["link_id"]}),
+        ("media/remove", {"media_id": beta["media_file_id"]}),
+        ("chapters/remove", {"chapter_id": light["id"]}),
+        (
+            "courses/remove-member",
+            {"course_id": COURSE, "user_id": watch.people[2].user_id},
+        ),
+        ("courses/remove", {"course_id": other}),
+        ("courses/remove", {"course_id": COURSE}),
+    ]
+
+    for action, arguments in steps:
+        if action == "media/remove":
+            story.act("chapters/unlink", link_id=beta["link_id"])
+        assert watch.unnamed(action, owner, **arguments) == set(), (action, arguments)
+
+
+def test_reordering_names_what_it_changes(watch: Watch, story: Story) -> None:
+    owner = watch.people[0]
+    basics = story.chapter("Basics")
+    chapters = [chapter["id"] for chapter in story.chapters()][::-1]
+    links = [video["link_id"] for video in basics["videos"]][::-1]
+    twice = [basics["videos"][0]["media_file_id"]]
+    story.act("chapters/link-media", chapter_id=story.chapter("Light")["id"], media_ids=twice)
+
+    assert not watch.unnamed("chapters/reorder", owner, course_id=COURSE, chapter_ids=chapters)
+    assert not watch.unnamed(
+        "chapters/reorder-media", owner, chapter_id=basics["id"], link_ids=links
+    )
+    assert not watch.unnamed("chapters/remove", owner, chapter_id=basics["id"])
+
+
+def test_the_recount_after_a_removed_course_is_named_too(
+    app: Flask, watch: Watch, story: Story, owner: FlaskClient
+) -> None:
+    used = next(row for row in read(owner, "media/list")["rows"] if row["title"] == "Beta")
+    act(owner, "courses/remove", course_id=COURSE)
+    stamp = owner.get("/q/media/list").headers["Live-Stamp"]
+
+    react(app)
+
+    again = owner.get(f"/q/media/usage/{used['media_file_id']}")
+    assert again.get_json()["use_count"] == 0
+    assert int(again.headers["Live-Stamp"].split("-")[1]) > int(stamp.split("-")[1])

@@ -1,0 +1,130 @@
+"""What reading costs: as many SQL statements for a large course and library as for small ones."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+
+from core import db, reading, transaction
+from plugins.chapters.models import Chapter, ChapterMedia
+from plugins.courses.models import Course, CourseMember
+from plugins.media.models import Media, folded
+from tests.conftest import act
+from tests.plugins.story import add_videos, react, read, statements_of
+
+CHAPTERS, LINKS, LIBRARY = 200, 2_000, 10_000
+
+
+def make_course(app: Flask, owner_id: int, chapters: int, links: int, library: int) -> list[int]:
+    """A course of that size; returns its id, a chapter's and a video's."""
+    with app.app_context(), transaction():
+        session = db.session
+        course = Course(title="Measured")
+        session.add(course)
+        session.flush()
+        session.add(CourseMember(course_id=course.id, user_id=owner_id, role="owner"))
+        titles = [f"Film {number}" for number in range(library)]
+        media_ids = session.scalars(
+            insert(Media).returning(Media.id),
+            [
+                {
+                    "title": title,
+                    "title_folded": folded(title),
+                    "source": "url",
+                    "url": "https://video.test/a.mp4",
+                    "use_count": links // library + (number < links % library),
+                }
+                for number, title in enumerate(titles)
+            ],
+        ).all()
+        chapter_ids = session.scalars(
+            insert(Chapter).returning(Chapter.id),
+            [{"course_id": course.id, "title": "C", "position": n} for n in range(chapters)],
+        ).all()
+        session.execute(
+            insert(ChapterMedia),
+            [
+                {
+                    "chapter_id": chapter_ids[n % chapters],
+                    "media_id": media_ids[n % library],
+                    "position": n // chapters,
+                }
+                for n in range(links)
+            ],
+        )
+        return [course.id, chapter_ids[0], media_ids[0]]
+
+
+@pytest.fixture
+def sizes(app: Flask, owner: FlaskClient) -> list[list[int]]:
+    """The ids of a small and of a large course."""
+    owner_id = read(owner, "accounts/me")["user_id"]
+    return [
+        make_course(app, owner_id, chapters=1, links=1, library=1),
+        make_course(app, owner_id, CHAPTERS, LINKS, LIBRARY),
+    ]
+
+
+def test_every_query_reads_with_a_constant_number_of_statements(
+    app: Flask, owner: FlaskClient, sizes: list[list[int]]
+) -> None:
+    paths: list[Callable[[int, int, int], str]] = [
+        lambda course, chapter, media: f"chapters/list/{course}",
+        lambda course, chapter, media: f"chapters/outline/{course}",
+        lambda course, chapter, media: f"courses/detail/{course}",
+        lambda course, chapter, media: f"courses/members/{course}",
+        lambda course, chapter, media: f"chapters/picker/{chapter}",
+        lambda course, chapter, media: f"media/usage/{media}",
+        lambda course, chapter, media: f"media/detail/{media}",
+    ]
+
+    for path in paths:
+        costs = []
+        for ids in sizes:
+            with statements_of(app) as noted:
+                read(owner, path(*ids))
+            costs.append(len(noted))
+        assert costs[0] == costs[1] <= 12, (path(0, 0, 0), costs)
+
+
+def test_the_large_course_shows_everything(owner: FlaskClient, sizes: list[list[int]]) -> None:
+    chapters = read(owner, f"chapters/list/{sizes[1][0]}")
+
+    assert len(chapters) == CHAPTERS
+    assert sum(len(chapter["videos"]) for chapter in chapters) == LINKS
+    assert read(owner, "media/list", search="film")["total"] == LIBRARY + 1
+
+
+def test_writing_costs_the_same_in_a_large_course(
+    app: Flask, owner: FlaskClient, sizes: list[list[int]]
+) -> None:
+    costs = []
+    for course_id, chapter_id, _ in sizes:
+        media_ids = add_videos(owner, *"ABC")
+        with statements_of(app) as noted:
+            act(owner, "chapters/link-media", chapter_id=chapter_id, media_ids=media_ids)
+            act(owner, "chapters/add", course_id=course_id, title="New")
+            act(owner, "chapters/move", chapter_id=chapter_id, after_chapter_id=None)
+        costs.append(len(noted))
+
+    assert costs[0] == costs[1]
+
+
+def test_a_large_course_is_put_in_order_and_removed(
+    app: Flask, owner: FlaskClient, sizes: list[list[int]]
+) -> None:
+    course_id, _, _ = sizes[1]
+    order = [chapter["id"] for chapter in read(owner, f"chapters/list/{course_id}")][::-1]
+
+    act(owner, "chapters/reorder", course_id=course_id, chapter_ids=order)
+    shown = [chapter["id"] for chapter in read(owner, f"chapters/list/{course_id}")]
+    act(owner, "courses/remove", course_id=course_id)
+
+    assert shown == order
+    react(app)
+    with app.app_context(), reading() as session:
+        counted = session.scalar(db.select(db.func.sum(Media.use_count)))
+        linked = session.scalar(db.select(db.func.count(ChapterMedia.id)))
+    assert counted == linked
