@@ -1,4 +1,4 @@
-# Works with GNU make 4.3, a POSIX shell and Python 3.11 or newer; everything else is installed into .venv.
+# Needs make, a POSIX shell and Python 3.11 or newer; everything else is installed into .venv.
 
 .POSIX:
 .SUFFIXES:
@@ -9,8 +9,8 @@ MAKEFLAGS += --no-print-directory
 VENV = .venv
 IN_VENV = $(VENV)/bin/python -m
 
-# A stamp carries the checksum of what it was made from: another branch's lock file means another
-# stamp, whatever the files' times say.
+# A stamp carries the checksum of the lock files it was made from: another branch's lock file means
+# another stamp, whatever the files' times say.
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 RUN_STAMP = $(VENV)/run-$(call checksum,requirements.txt)
 DEV_STAMP = $(VENV)/dev-$(call checksum,requirements.txt requirements-dev.txt)
@@ -63,21 +63,21 @@ venv: $(DEV_STAMP) ## Make .venv with everything that development needs.
 node-types-js: $(NODE_STAMP)
 	node_modules/.bin/tsc --project tsconfig.json
 
-node-test-js:
-	node --test tests/js/
+node-test-js: $(NODE_STAMP)
+	node --test $$(find tests/js -name '*test*.js')
 
-$(RUN_STAMP): requirements.txt
+$(RUN_STAMP):
 	@sh scripts/make_venv.sh $(VENV)
 	@echo 'Installing what Coursewire needs into $(VENV)'
 	@$(PIP_INSTALL) -r requirements.txt
 	@rm -f $(VENV)/run-* && touch $@
 
-$(DEV_STAMP): requirements.txt requirements-dev.txt
+$(DEV_STAMP):
 	@sh scripts/make_venv.sh $(VENV)
 	@echo 'Installing what the development of Coursewire needs into $(VENV)'
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@rm -f $(VENV)/run-* $(VENV)/dev-* && touch $(RUN_STAMP) $@
 
-$(NODE_STAMP): package.json package-lock.json
+$(NODE_STAMP):
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -21,7 +21,7 @@ import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.conftest import FLAGS, Site, serving
-from tests.servers import chromium_path
+from tests.servers import chromium_path, wait_until
 
 _WATCH = """(id) => {
     window.painted = {};
@@ -66,7 +66,8 @@ def _measure(
             "/a/accounts/sign-in", data={"email": "owner@example.test", "password": "demo"}
         )
         sent, answered = _write(site, page, writes)
-        page.wait_for_function(f"Object.values(window.painted).filter(Boolean).length >= {writes}")
+        count = "Object.values(window.painted).filter(Boolean).length"
+        wait_until(lambda: page.evaluate(count) >= writes, "last painting")
         painted: dict[str, float] = page.evaluate("window.painted")
         chromium.close()
     return sent, answered, painted
@@ -89,7 +90,7 @@ def _write(site: Site, page: Page, writes: int) -> tuple[dict[str, float], dict[
             answered[title] = time.time() * 1000
             was = title
             # Each write is painted before the next one: this measures delay, not throughput.
-            page.wait_for_function(f"window.painted[{json.dumps(title)}]")
+            wait_until(lambda: page.evaluate("t => window.painted[t]", title), "painting")  # noqa: B023
     return sent, answered
 
 

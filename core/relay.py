@@ -38,7 +38,6 @@ log = logging.getLogger("coursewire.relay")
 _CLAIM_S = 5.0
 _REACTION_CLAIM_S = 60.0
 _BATCH = 100
-_REACTIONS_AT_ONCE = 4
 _ATTEMPTS = 5
 _REACTION_ATTEMPTS = 12
 _LONGEST_WAIT_S = 600
@@ -53,7 +52,8 @@ class Relay:
         self._runtime = runtime
         self._stopping = threading.Event()
         self._nudge = threading.Event()
-        self._slots = threading.BoundedSemaphore(_REACTIONS_AT_ONCE)
+        # A reaction holds a database connection; half of the worker's stay with the requests.
+        self._slots = threading.BoundedSemaphore(max(1, runtime.settings.database_pool_size // 2))
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -115,11 +115,20 @@ class Relay:
         return published
 
     def react(self) -> list[threading.Thread]:
-        """Start every due reaction, each in a thread and transaction of its own."""
+        """Start the due reactions that have a slot, each in a thread and transaction of its own.
+
+        It never waits for a slot, so reactions that hang do not hold up what is to be published.
+        """
         runs = []
-        for row_id, label in self._claim_reactions():
-            self._slots.acquire()
-            run = threading.Thread(target=self._run, args=(row_id, label), daemon=True)
+        while self._slots.acquire(blocking=False):
+            run = None
+            try:
+                run = self._claim_reaction()
+            finally:
+                if run is None:
+                    self._slots.release()
+            if run is None:
+                break
             run.start()
             runs.append(run)
         return runs
@@ -188,23 +197,25 @@ class Relay:
             )
         log.error("Event %s (row %d) is parked; every screen reads again", row.name, row.row_id)
 
-    def _claim_reactions(self) -> list[tuple[int, str]]:
+    def _claim_reaction(self) -> threading.Thread | None:
+        """A thread that will run the reaction that is due first; ``None`` when none is due."""
         due = (
             select(OutboxReaction)
             .where(OutboxReaction.parked_at.is_(None), OutboxReaction.due_at <= now())
             .order_by(OutboxReaction.id)
-            .limit(_BATCH)
+            .limit(1)
         )
-        if db.session.execute(due.with_only_columns(OutboxReaction.id).limit(1)).first() is None:
+        if db.session.execute(due.with_only_columns(OutboxReaction.id)).first() is None:
             db.session.remove()
-            return []
+            return None
         with writing() as session:
-            rows = session.scalars(due.with_for_update(skip_locked=True)).all()
-            for row in rows:
-                row.attempts += 1
-                wait_s = max(_REACTION_CLAIM_S, min(2.0**row.attempts, _LONGEST_WAIT_S))
-                row.due_at = now() + timedelta(seconds=wait_s)
-            return [(row.id, row.reaction) for row in rows]
+            row = session.scalars(due.with_for_update(skip_locked=True)).first()
+            if row is None:
+                return None
+            row.attempts += 1
+            wait_s = max(_REACTION_CLAIM_S, min(2.0**row.attempts, _LONGEST_WAIT_S))
+            row.due_at = now() + timedelta(seconds=wait_s)
+            return threading.Thread(target=self._run, args=(row.id, row.reaction), daemon=True)
 
     def _run(self, row_id: int, label: str) -> None:
         try:
@@ -216,6 +227,7 @@ class Relay:
                     self._reaction_failed(row_id, error)
         finally:
             self._slots.release()
+            self._nudge.set()
 
     def _run_in_transaction(self, row_id: int) -> None:
         with transaction() as work:

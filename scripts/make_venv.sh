@@ -9,7 +9,8 @@ then
     exit 0
 fi
 
-for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
+# The last is for shims of version managers that refuse to choose.
+for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 /usr/bin/python3}; do
     "$python" -c "$new_enough" 2>/dev/null || continue
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         echo "$python cannot make virtual environments. Install its venv module, on Debian and Ubuntu with: apt-get install python3-venv" >&2

@@ -73,14 +73,27 @@ def postgresql(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    user = {"user": account.pw_uid, "group": account.pw_gid} if account is not None else {}
+    user = account.pw_uid if account is not None else None
+    group = account.pw_gid if account is not None else None
     data = folder / "data"
     subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "coursewire", "-A", "trust", "-N", "-E", "UTF8"],
+        [
+            str(programs / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "coursewire",
+            "-A",
+            "trust",
+            "-N",
+            "-E",
+            "UTF8",
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=folder,
-        **user,
+        user=user,
+        group=group,
     )
     port = free_port()
     options = {"fsync": "off", "max_connections": "100", "unix_socket_directories": "''"}
@@ -88,11 +101,21 @@ def postgresql(folder: Path) -> Iterator[str]:
     settings = [part.replace("''", "") for part in settings]
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), *settings],
+        [
+            str(programs / "postgres"),
+            "-D",
+            str(data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            *settings,
+        ],
         stdout=subprocess.DEVNULL,
         stderr=log,
         cwd=folder,
-        **user,
+        user=user,
+        group=group,
     )
     try:
         url = f"postgresql://coursewire@127.0.0.1:{port}/postgres"

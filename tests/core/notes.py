@@ -1,8 +1,7 @@
 """A plugin of the tests' own: books, the notes in them, and who may see which book.
 
-The cookie ``user`` holds the id of the one who asks (``7``), or also for how many seconds the session
-lasts (``7-0.5``). What a test wants to go wrong it says in the
-`Switches` of its app.
+The cookie ``user`` holds the id of the one who asks (``7``), and perhaps for how many seconds the
+session lasts (``7-0.5``). What a test wants to go wrong it says in the `Switches` of its app.
 """
 
 from collections.abc import Callable, Iterable

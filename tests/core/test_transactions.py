@@ -28,7 +28,7 @@ from tests.core.conftest import (
 from tests.servers import RedisServer
 
 BOUND_S = 2.0
-"""What an action may take while Redis is away: far above the timeout, far below anybody's patience."""
+"""What an action may take while Redis is away: far above the timeout, far below all patience."""
 
 
 def texts(app: Flask) -> list[str]:

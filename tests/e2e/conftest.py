@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,14 +34,15 @@ class Site:
     url: str
     process: subprocess.Popen[bytes]
 
-    def client(self, role: str) -> httpx.Client:
+    @contextmanager
+    def client(self, role: str) -> Iterator[httpx.Client]:
         """A program signed in as one of the demonstration users."""
-        client = httpx.Client(base_url=self.url, timeout=10)
-        answer = client.post(
-            "/a/accounts/sign-in", json={"email": f"{role}@example.test", "password": "demo"}
-        )
-        assert answer.status_code == 200, answer.text
-        return client
+        with httpx.Client(base_url=self.url, timeout=10) as client:
+            answer = client.post(
+                "/a/accounts/sign-in", json={"email": f"{role}@example.test", "password": "demo"}
+            )
+            assert answer.status_code == 200, answer.text
+            yield client
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,13 @@ class serving:  # noqa: N801  reads as a verb where it is used
             "WEB_CONCURRENCY": "2",
             **self._environment,
         }
-        log = (self._folder / "serve.log").open("wb")
+        self._log = (self._folder / "serve.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flask", "serve"],
             cwd=ROOT,
             env=environment,
-            stdout=log,
-            stderr=log,
+            stdout=self._log,
+            stderr=self._log,
         )
         wait_until(lambda: self._process.poll() is not None or _is_ready(url), "ready server")
         assert self._process.poll() is None, (self._folder / "serve.log").read_text()
@@ -90,6 +93,7 @@ class serving:  # noqa: N801  reads as a verb where it is used
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGINT)
         end(self._process, patience_s=30)
+        self._log.close()
 
 
 @pytest.fixture(scope="session")
@@ -154,10 +158,10 @@ def live(page: Page) -> Page:
     return page
 
 
-def _act(client: httpx.Client, action: str, **arguments: object) -> dict[str, object]:
+def _act(client: httpx.Client, action: str, **arguments: object) -> dict[str, Any]:
     answer = client.post(f"/a/{action}", json=arguments)
     assert answer.status_code == 200, answer.text
-    result: dict[str, object] = answer.json()["result"]
+    result: dict[str, Any] = answer.json()["result"]
     return result
 
 

@@ -7,6 +7,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Course, Site, live
+from tests.servers import wait_until
 
 OpenAs = Callable[..., Page]
 
@@ -222,11 +223,11 @@ def test_native_event_source_reads_the_stream(open_as: OpenAs, site: Site, cours
         }""",
         f"chapters:list:{course.id}",
     )
-    page.wait_for_function("window.heard.length === 1")
+    wait_until(lambda: page.evaluate("window.heard.length") == 1, "hello")
 
     _link(site, course, course.videos[:1])
 
-    page.wait_for_function("window.heard.length === 2")
+    wait_until(lambda: page.evaluate("window.heard.length") == 2, "stale")
     (hello, first, first_id), (stale, second, second_id) = page.evaluate("window.heard")
     assert (hello, stale) == ("hello", "stale")
     assert '"verdict":"reset"' in first

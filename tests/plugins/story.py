@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
@@ -15,6 +16,12 @@ from tests.conftest import act
 
 COURSE = 1
 """The id of the demonstration course: the first row of an empty table."""
+
+
+# Most tests run on both databases. SQLite has one writer at a time, so races of rows are
+# PostgreSQL's; and where no row is involved, one database is enough.
+on_postgresql = pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+on_sqlite = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 
 
 def read(client: FlaskClient, path: str, **options: Any) -> Any:
@@ -45,8 +52,9 @@ def add_videos(client: FlaskClient, *titles: str) -> list[int]:
 def react(app: Flask) -> None:
     """Run the reactions that are due, in the background as ever, and wait for them."""
     with app.app_context():
-        for run in app.extensions["coursewire"].relay.react():
-            run.join(timeout=30)
+        while runs := app.extensions["coursewire"].relay.react():
+            for run in runs:
+                run.join(timeout=30)
 
 
 @contextmanager

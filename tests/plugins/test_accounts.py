@@ -16,7 +16,7 @@ from plugins.accounts.events import SessionEnded
 from plugins.accounts.models import AccountSession, User
 from plugins.accounts.sessions import COOKIE, LIFETIME
 from tests.conftest import act
-from tests.plugins.story import read, refused
+from tests.plugins.story import on_sqlite, read, refused
 
 WRONG = "E-mail or password is wrong."
 
@@ -28,6 +28,7 @@ def test_signing_in_says_who_one_is(anonymous: FlaskClient) -> None:
     assert read(anonymous, "accounts/me") == answer["result"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("email", "password"),
     [
@@ -70,6 +71,7 @@ def test_the_cookie_is_safe_and_only_its_hash_is_stored(app: Flask, anonymous: F
     assert hashes == [sha256(cookie.value.encode()).hexdigest()]
 
 
+@on_sqlite
 def test_over_https_the_cookie_is_secure(anonymous: FlaskClient) -> None:
     response = anonymous.post(
         "/a/accounts/sign-in",
@@ -147,6 +149,7 @@ def test_the_next_sign_in_forgets_sessions_that_are_over(
         assert len(session.scalars(select(AccountSession.id)).all()) == 1
 
 
+@on_sqlite
 def test_a_made_up_cookie_is_nobody(anonymous: FlaskClient) -> None:
     anonymous.set_cookie(COOKIE, "made up")
 
@@ -198,6 +201,7 @@ def test_an_account_is_created_on_the_command_line(app: Flask, anonymous: FlaskC
     assert stored.startswith("scrypt:")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("email", "password", "said"),
     [

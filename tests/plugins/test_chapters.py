@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import act
-from tests.plugins.story import COURSE, Story, read, refused
+from tests.plugins.story import COURSE, Story, on_sqlite, read, refused
 
 GONE = "This is gone, or you may not see it. Nothing was saved."
 DEMO = ["Light", "Lens and focus", "Composition"]
@@ -228,6 +228,7 @@ def test_viewers_look_and_change_nothing(viewer: FlaskClient, story: Story) -> N
     assert viewer.get(f"/q/chapters/picker/{chapter_id}").status_code == 404
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "arguments",
     [

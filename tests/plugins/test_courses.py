@@ -11,7 +11,7 @@ from sqlalchemy import update
 from core import db, transaction
 from plugins.accounts.models import User
 from tests.conftest import act
-from tests.plugins.story import COURSE, react, read, refused
+from tests.plugins.story import COURSE, on_sqlite, react, read, refused
 
 GONE = "This is gone, or you may not see it. Nothing was saved."
 ONLY_OWNER = (
@@ -53,6 +53,7 @@ def test_a_new_course_is_a_draft_owned_by_whoever_added_it(editor: FlaskClient) 
     assert read(editor, f"courses/detail/{added['id']}")["chapters"] == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("title", ["", "   ", "\x00\n", "x" * 201])
 def test_a_course_needs_a_title_that_fits(owner: FlaskClient, title: str) -> None:
     problem = refused(owner, "courses/add", 422, title=title)

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import act
-from tests.plugins.story import COURSE, Story, add_videos, read, refused
+from tests.plugins.story import COURSE, Story, add_videos, on_sqlite, read, refused
 
 CHANGED = (
     "The videos of “Basics” are not the ones that were to be put in order: somebody added or "
@@ -96,6 +96,7 @@ def test_linking_nothing_new_says_so_and_makes_nothing_stale(story: Story) -> No
     assert answer["stale"] == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("media_ids", [[], list(range(1, 202)), ["1"], "1", None])
 def test_one_to_two_hundred_videos_are_linked_at_once(story: Story, media_ids: object) -> None:
     chapter_id = story.add_chapter("Basics")

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from core import Settings
 from tests.conftest import act
-from tests.plugins.story import Story, add_videos, react, read, refused
+from tests.plugins.story import Story, add_videos, on_sqlite, react, read, refused
 
 DEMO = Path(__file__).parents[2] / "plugins" / "media" / "demo"
 WEBM = (DEMO / "rule-of-thirds.webm").read_bytes()
@@ -67,6 +67,7 @@ def test_an_upload_is_known_by_its_content_and_played(
         assert served.content_type == mime_type
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("name", "fields", "title"),
     [
@@ -85,6 +86,7 @@ def test_a_title_is_taken_from_the_file_when_none_is_given(
     assert response.get_json()["result"]["title"] == title
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "content",
     [
@@ -113,6 +115,7 @@ def test_what_is_no_video_is_refused_and_not_stored(
     assert stored(settings) == before
 
 
+@on_sqlite
 def test_an_upload_without_a_file_says_so(owner: FlaskClient) -> None:
     response = owner.post(
         "/a/media/upload",
@@ -145,6 +148,7 @@ def test_a_rolled_back_upload_leaves_no_file(
     assert stored(settings) == before
 
 
+@on_sqlite
 def test_a_copy_that_breaks_off_leaves_no_part(app: Flask, settings: Settings) -> None:
     from core import transaction
     from plugins.media import storage
@@ -190,6 +194,7 @@ def test_a_video_elsewhere_is_reached_by_a_redirect(
     assert response.headers["Cache-Control"] == "private, no-cache"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "url",
     [
@@ -210,6 +215,7 @@ def test_what_is_no_address_of_the_web_is_refused(owner: FlaskClient, url: str) 
     assert problem["errors"] == {"url": "Enter an address that starts with https:// or http://."}
 
 
+@on_sqlite
 def test_an_address_with_a_password_is_refused(owner: FlaskClient) -> None:
     problem = refused(
         owner, "media/add-url", 422, title="Elsewhere", url="https://me:secret@video.test/one.mp4"
@@ -218,6 +224,7 @@ def test_an_address_with_a_password_is_refused(owner: FlaskClient) -> None:
     assert problem["errors"] == {"url": "Enter an address without a user name and password."}
 
 
+@on_sqlite
 def test_a_video_is_served_safely_and_in_ranges(owner: FlaskClient) -> None:
     url = read(owner, "media/detail/1")["video_url"]
 
@@ -238,6 +245,7 @@ def test_a_video_is_served_safely_and_in_ranges(owner: FlaskClient) -> None:
         assert (again.status_code, again.data) == (304, b"")
 
 
+@on_sqlite
 def test_a_poster_is_served_as_the_picture_it_is(owner: FlaskClient) -> None:
     url = read(owner, "media/detail/1")["poster_url"]
 
@@ -254,6 +262,7 @@ def test_a_video_without_a_poster_has_no_address_for_one(owner: FlaskClient) -> 
     assert owner.get(f"/media/{media_id}/poster").status_code == 404
 
 
+@on_sqlite
 def test_a_file_lost_from_the_disk_says_so(owner: FlaskClient, settings: Settings) -> None:
     for path in settings.upload_dir.iterdir():
         path.unlink()
@@ -266,6 +275,7 @@ def test_a_file_lost_from_the_disk_says_so(owner: FlaskClient, settings: Setting
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("title", ["Crème brûlée «Ü» ☀️", 'a"b\\c', "x; y", "אבג"])
 def test_a_title_of_any_letters_can_be_served(owner: FlaskClient, title: str) -> None:
     media_id = upload(owner, WEBM, "x.webm", title=title).get_json()["result"]["media_file_id"]
@@ -397,6 +407,7 @@ def test_the_library_is_sorted(owner: FlaskClient, sort: str, order: str) -> Non
     assert "".join(row["title"][-1] for row in rows) == order
 
 
+@on_sqlite
 def test_an_option_that_makes_no_sense_is_refused(owner: FlaskClient) -> None:
     for options in ("sort=size", "page=two", "colour=red"):
         assert owner.get(f"/q/media/list?{options}").status_code == 400
@@ -418,6 +429,7 @@ def test_files_that_no_video_refers_to_are_cleaned_up(
     assert stored(settings) == before | {"young"}
 
 
+@on_sqlite
 def test_an_upload_larger_than_allowed_is_refused(
     app: Flask, client_for: Callable[[Any], FlaskClient], settings: Settings
 ) -> None:

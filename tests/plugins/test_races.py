@@ -14,13 +14,10 @@ from flask.testing import FlaskClient
 
 from core import Settings
 from tests.conftest import act
-from tests.plugins.story import COURSE, Story, add_videos, read
+from tests.plugins.story import COURSE, Story, add_videos, on_postgresql, read
 from tests.servers import wait_until
 
 PEOPLE = 4
-
-# SQLite has one writer at a time: nobody waits for a row there, only for the whole database.
-on_postgresql = pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
 
 
 @pytest.fixture

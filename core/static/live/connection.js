@@ -1,0 +1,243 @@
+/**
+ * The connection: one EventSource at a time, watched over, and opened again.
+ *
+ * 1. EventSource gives up for ever on an answer that is not 200 (a 503 during a deploy), and comes
+ *    back without jitter after others. So we close it at its first error, and every opening is ours.
+ * 2. It notices nothing when a network falls silent: the beats have a deadline of our own.
+ * 3. `navigator.onLine` lies on some machines. It only chooses the word for a failure, and its
+ *    events only hasten what would be tried anyway.
+ * 4. What a stream watches cannot be changed, so a new key is a new stream. Nothing is lost in
+ *    between: the new one asks with the stamp up to which the old one was heard.
+ */
+
+import { EVENTS, parseFrame } from "./frames.js";
+import { Signal } from "./signal.js";
+import { Watchlist } from "./watchlist.js";
+
+/** @typedef {import("./stamps.js").Stamp} Stamp */
+/** @typedef {import("./frames.js").Frame} Frame */
+/** @typedef {"connecting" | "live" | "reconnecting" | "degraded" | "offline"} State */
+/** @typedef {{frame: Frame, covered: readonly string[]}} Heard a frame, and what its stream watches */
+/** @typedef {Pick<EventSource, "addEventListener" | "close">} Source */
+
+/**
+ * @typedef {object} Outside
+ * @property {string} url
+ * @property {(url: string) => Source} open
+ * @property {import("./clock.js").Clock} clock
+ * @property {() => number} random
+ * @property {import("./backoff.js").Backoff} backoff
+ * @property {() => boolean} isOnline
+ */
+
+const GATHER_MS = 20; // the regions of one page, and of the other tabs, make one stream
+const SETTLE_MS = 200; // somebody who searches leaves many keys behind
+const OPENING_MS = 15_000;
+const SILENT_BEATS = 2.5;
+const WAKING_MS = 500; // everybody on one network comes back online in the same instant
+const HIDDEN_MS = 60_000;
+const QUIET_MS = 2_000; // a shorter interruption is nobody's business
+const MOST_KEYS = 100; // the server's setting `keys_per_stream`
+
+export class Connection {
+  #outside;
+  #list = new Watchlist();
+
+  /** @type {Source | null} */
+  #source = null;
+
+  /** @type {readonly string[]} what the open stream was asked to watch */
+  #covered = [];
+
+  /** @type {State} */
+  #state = "connecting";
+  #attempts = 0;
+  #heardAt = 0;
+
+  /** @type {(() => void) | null} takes back the opening that is planned, if one is */
+  #cancelOpening = null;
+  #cancelWatchdog = () => {};
+
+  /** Nobody looks: a lost stream can wait. */
+  patient = false;
+
+  heartbeat_s = 15;
+
+  /** @type {readonly string[]} the keys that the server would not let the last stream watch */
+  denied = [];
+
+  /** @type {Signal<Heard>} */
+  frames = new Signal();
+
+  /** @type {Signal<State>} */
+  states = new Signal();
+
+  /** @param {Outside} outside */
+  constructor(outside) {
+    this.#outside = outside;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** How far was heard, and what is watched. @type {Pick<Watchlist, "heard" | "isConfirmed" | "isCurrent">} */
+  get list() {
+    return this.#list;
+  }
+
+  /**
+   * Watch exactly these keys, each from the stamp of what is shown.
+   *
+   * @param {readonly [string, Stamp | null][]} entries
+   */
+  watch(entries) {
+    this.#list.keep(new Set(entries.map(([key]) => key)));
+    for (const [key, stamp] of entries) this.#list.add(key, stamp);
+    if (this.#list.size === 0) return this.stop("live"); // what shows nothing is never out of date
+    if (this.#source !== null && this.#isNarrow()) this.#openAfter(SETTLE_MS);
+    else if (this.#source === null && this.#cancelOpening === null) this.#openAfter(GATHER_MS);
+  }
+
+  /** The page is seen again, or online, or back from sleep or from the back/forward cache. */
+  wake() {
+    if (this.#list.size === 0) return;
+    const silent_ms = this.#outside.clock.now() - this.#heardAt;
+    // The watchdog slept with the machine, so it proves nothing yet.
+    if (this.#source !== null && silent_ms < 1500 * this.heartbeat_s) return;
+    this.#attempts = 0;
+    this.#openAfter(this.#outside.random() * WAKING_MS);
+  }
+
+  /** The browser says that there is no network. */
+  lose() {
+    if (this.#list.size > 0) this.#fail();
+  }
+
+  /**
+   * Close, until `watch` or `wake`.
+   *
+   * @param {State} [state]
+   */
+  stop(state = this.#state) {
+    this.#close();
+    this.#say(state);
+  }
+
+  #open() {
+    this.#close();
+    this.#heardAt = this.#outside.clock.now();
+    const entries = this.#list.entries.slice(0, MOST_KEYS);
+    this.#covered = entries.map(([key]) => key);
+    const source = this.#outside.open(streamUrl(this.#outside.url, entries));
+    this.#source = source;
+    this.#expectWithin(OPENING_MS);
+    for (const event of EVENTS) {
+      source.addEventListener(event, (message) => {
+        if (source === this.#source) this.#hear(parseFrame(event, /** @type {MessageEvent} */ (message)));
+      });
+    }
+    source.addEventListener("error", () => {
+      if (source === this.#source) this.#fail();
+    });
+  }
+
+  #close() {
+    this.#cancelOpening?.();
+    this.#cancelOpening = null;
+    this.#cancelWatchdog();
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  /** @param {Frame} frame */
+  #hear(frame) {
+    const { clock, random } = this.#outside;
+    this.#heardAt = clock.now();
+    const covered = this.#covered;
+    if (frame.event === "hello") {
+      this.#attempts = 0;
+      this.heartbeat_s = frame.heartbeat_s;
+      this.denied = frame.denied;
+      this.#list.begin(frame.id, covered, frame.stale);
+    } else if (frame.event === "stale") this.#list.change(frame.id, frame.keys);
+    else if (frame.event === "beat") this.#list.hear(frame.id);
+    this.#expectWithin(SILENT_BEATS * 1000 * this.heartbeat_s);
+    this.frames.emit({ frame, covered });
+
+    if (frame.event === "degraded") this.#say("degraded");
+    else if (frame.event === "hello" || frame.event === "restored") this.#say(this.#whole());
+    else if (frame.event === "bye") {
+      this.#close();
+      if (frame.retry_ms > QUIET_MS) this.#say("reconnecting");
+      this.#openAfter(random() * frame.retry_ms);
+    }
+  }
+
+  #fail() {
+    const { backoff, isOnline, random } = this.#outside;
+    this.#close();
+    const wait_ms = this.patient ? (1 + random()) * HIDDEN_MS : backoff(this.#attempts);
+    this.#attempts += 1;
+    this.#openAfter(wait_ms);
+    this.#say(isOnline() ? "reconnecting" : "offline");
+  }
+
+  /** @param {number} wait_ms */
+  #openAfter(wait_ms) {
+    this.#cancelOpening?.();
+    this.#cancelOpening = this.#outside.clock.after(wait_ms, () => this.#open());
+  }
+
+  /** @param {number} wait_ms */
+  #expectWithin(wait_ms) {
+    this.#cancelWatchdog();
+    this.#cancelWatchdog = this.#outside.clock.after(wait_ms, () => this.#fail());
+  }
+
+  /** Whether the open stream lacks a key that it has room for. */
+  #isNarrow() {
+    const covered = new Set(this.#covered);
+    return this.#list.entries.slice(0, MOST_KEYS).some(([key]) => !covered.has(key));
+  }
+
+  /** Live, unless there are more keys than a stream takes: those must be asked for. */
+  #whole() {
+    return this.#list.size > MOST_KEYS ? "degraded" : "live";
+  }
+
+  /** @param {State} state */
+  #say(state) {
+    if (state === this.#state && state !== "reconnecting") return;
+    this.#state = state;
+    this.states.emit(state);
+  }
+}
+
+/**
+ * The address of a stream. Most keys share one stamp, which `since` says once: a hundred keys
+ * must fit into the 8190 bytes that servers take.
+ *
+ * @param {string} url
+ * @param {readonly [string, Stamp | null][]} entries
+ * @returns {string}
+ */
+export function streamUrl(url, entries) {
+  const stamps = entries.map(([, stamp]) => String(stamp));
+  // A key without a stamp must not borrow `since`: it asks to be told that it is stale.
+  const since = stamps.includes("null") ? null : mostCommon(stamps);
+  const keys = entries.map(([key, stamp]) => {
+    const text = encodeURIComponent(key).replaceAll("%3A", ":");
+    return `key=${text}${stamp === null || String(stamp) === since ? "" : `@${stamp}`}`;
+  });
+  return `${url}?${[...keys, ...(since === null ? [] : [`since=${since}`])].join("&")}`;
+}
+
+/** @param {readonly string[]} stamps */
+function mostCommon(stamps) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const stamp of stamps) counts.set(stamp, (counts.get(stamp) ?? 0) + 1);
+  const [first] = [...counts].sort(([, a], [, b]) => b - a);
+  return first?.[0] ?? null;
+}

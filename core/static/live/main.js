@@ -1,0 +1,98 @@
+/** Starts everything on a page; every page loads it as its one module. */
+
+import { startScreens } from "../ui/index.js";
+import { Announcer } from "./announcer.js";
+import { fullJitter } from "./backoff.js";
+import { systemClock as clock } from "./clock.js";
+import { Connection } from "./connection.js";
+import { highlight } from "./highlight.js";
+import { LiveIndicator } from "./indicator.js";
+import { bindTheirs } from "./morph.js";
+import { Reader } from "./reader.js";
+import { LiveRegion } from "./region.js";
+import { Session } from "./session.js";
+import { SignInNotice } from "./sign_in_notice.js";
+import { Status } from "./status.js";
+import { Store } from "./store.js";
+import { Tabs } from "./tabs.js";
+
+const root = document.documentElement;
+const { liveUrl, user } = document.body.dataset;
+const random = Math.random;
+const backoff = fullJitter(random);
+
+const store = new Store({ reader: new Reader({ fetch: window.fetch.bind(window), clock }), clock, random, backoff });
+const status = new Status(clock);
+const announcer = new Announcer({
+  element: document.querySelector("#announcer") ?? document.createElement("div"),
+  setTimeout: window.setTimeout.bind(window),
+});
+
+root.classList.add("js");
+LiveRegion.wiring = { store, clock };
+LiveIndicator.wiring = { status, refresh: () => store.refresh() };
+customElements.define("live-region", LiveRegion);
+bindTheirs(document);
+document.addEventListener("live:updated", (event) => tellOfOthers(/** @type {CustomEvent} */ (event)));
+startScreens({ store, announce: (text) => announcer.say(text) });
+
+if (liveUrl && user) {
+  const tabs = new Tabs({
+    name: `coursewire:live:${user}`,
+    id: newId(),
+    connect: () =>
+      new Connection({
+        url: liveUrl,
+        open: (url) => new EventSource(url),
+        clock,
+        random,
+        backoff,
+        isOnline: () => navigator.onLine,
+      }),
+    // Only secure origins (and localhost) have Web Locks.
+    locks: navigator.locks ?? null,
+    openChannel: (name) => new BroadcastChannel(name),
+    clock,
+    isHidden: () => document.hidden,
+  });
+  new SignInNotice(document, status);
+  status.changed.subscribe(({ state }) => show(state));
+  new Session({ store, tabs, status, clock, random, document, window }).start();
+  // For the developer's console.
+  Object.assign(window, { coursewire: Object.freeze({ store, status, tabs }) });
+}
+customElements.define("live-indicator", LiveIndicator);
+
+/** @param {import("./status.js").Word} state */
+function show(state) {
+  const before = root.dataset["liveState"];
+  if (state === before) return;
+  root.dataset["liveState"] = state;
+  document.dispatchEvent(new CustomEvent("live:state", { detail: { state } }));
+  if (state === "offline") announcer.say("You are offline.");
+  if (state === "stale") announcer.say("This page may be out of date.");
+  if (state === "live" && (before === "offline" || before === "stale")) announcer.say("This page is live again.");
+}
+
+/** @param {CustomEvent} event `live:updated` */
+function tellOfOthers({ target, detail }) {
+  const { changes, own } = detail;
+  if (own || isActing()) return;
+  highlight([...changes.added, ...changes.changed]);
+  announcer.updated(/** @type {Element} */ (target), changes);
+  const lost = changes.focusLost?.querySelector("h2, h3, bdi, strong")?.textContent?.trim();
+  if (changes.focusLost) announcer.say(`${lost ? `“${lost}”` : "What you were on"} was removed by somebody else.`);
+}
+
+/**
+ * Whether a form of this page is on its way. The stream may tell of what it did before its own
+ * answer does; that is no news from others.
+ */
+function isActing() {
+  return document.querySelector('form[action^="/a/"] [aria-busy="true"]') !== null;
+}
+
+/** `crypto.randomUUID` exists on secure origins only. */
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,90 @@
+/** One read of one address under `/q/`, and what its answer means. */
+
+import { Stamp } from "./stamps.js";
+
+const LONGEST_READ_MS = 30_000;
+
+/**
+ * @typedef {object} Fresh a body
+ * @property {"fresh"} kind
+ * @property {string} key its canonical key, as the server spells it
+ * @property {string} html
+ * @property {Stamp | null} stamp null while Redis is away
+ * @property {string | null} etag
+ * @property {string} access `view` or `edit`
+ */
+/** @typedef {{kind: "same", stamp: Stamp | null}} Same the body we have is still the body */
+/** @typedef {{kind: "gone"} | {kind: "signed-out"}} Refusal */
+/** @typedef {{kind: "bad-floor"}} BadFloor the server cannot reach the floor we sent */
+/** @typedef {{kind: "failed", status: number, retry_ms: number}} Failed status 0: no answer at all */
+/** @typedef {Fresh | Same | Refusal | BadFloor | Failed} Answer */
+
+export class Reader {
+  #fetch;
+  #clock;
+
+  /** @param {{fetch: typeof window.fetch, clock: import("./clock.js").Clock}} outside */
+  constructor({ fetch, clock }) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /**
+   * Never rejects: what can go wrong is an answer too.
+   *
+   * @param {string} path
+   * @param {{floor?: Stamp | null, etag?: string | null, signal?: AbortSignal}} [conditions]
+   * @returns {Promise<Answer>}
+   */
+  async read(path, { floor = null, etag = null, signal } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "text/html" };
+    if (floor !== null) headers["Live-Floor"] = String(floor);
+    if (etag !== null) headers["If-None-Match"] = etag;
+    // A read that hangs would block its key for ever, since reads of one key are never parallel.
+    const deadline = new AbortController();
+    const cancel = this.#clock.after(LONGEST_READ_MS, () => deadline.abort());
+    signal?.addEventListener("abort", () => deadline.abort(), { once: true });
+    try {
+      const response = await this.#fetch(path, {
+        headers,
+        // The ETag belongs to the body that we hold. The browser's own cache may hold another.
+        cache: "no-store",
+        credentials: "same-origin",
+        signal: deadline.signal,
+      });
+      return await understand(response, floor !== null);
+    } catch {
+      return { kind: "failed", status: 0, retry_ms: 0 };
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {boolean} withFloor
+ * @returns {Promise<Answer>}
+ */
+async function understand(response, withFloor) {
+  const stamp = Stamp.parse(response.headers.get("Live-Stamp"));
+  const key = response.headers.get("Live-Key");
+  if (response.status === 304) return { kind: "same", stamp };
+  // Without Live-Key a 200 comes from something in between: a sign-in page of the network, say.
+  if (response.status === 200 && key !== null) {
+    return {
+      kind: "fresh",
+      key,
+      html: await response.text(),
+      stamp,
+      etag: response.headers.get("ETag"),
+      access: response.headers.get("Live-Access") ?? "view",
+    };
+  }
+  if (response.status === 404) return { kind: "gone" };
+  if (response.status === 401) return { kind: "signed-out" };
+  if (response.status === 400 && withFloor) return { kind: "bad-floor" };
+  const retry_ms = Number(response.headers.get("Retry-After") ?? 0) * 1000 || 0;
+  return { kind: "failed", status: response.status, retry_ms };
+}

@@ -1,0 +1,192 @@
+/**
+ * `<live-region key="chapters:list:42" stamp="…" data-access="edit">`: a piece of a page bound to
+ * one key. What it fetches, what it watches and what it shows is that key, so they cannot disagree.
+ * Setting the attribute `key` makes it show that other key.
+ *
+ * Events, all bubbling:
+ *
+ *     live:before-update   cancelable: the new content is dropped
+ *     live:updated         {key, stamp, ms, cause, trace, own, changes}
+ *     live:error           {key, status, error}
+ */
+
+import { morph } from "./morph.js";
+import { Stamp } from "./stamps.js";
+
+/** @typedef {import("./watched.js").Shown} Shown */
+/** @typedef {{store: import("./store.js").Store, clock: import("./clock.js").Clock}} Wiring */
+
+const BUSY_AFTER_MS = 200;
+
+export class LiveRegion extends HTMLElement {
+  static observedAttributes = ["key"];
+
+  /** Set before the element is defined; elements are made by the browser, which passes nothing. @type {Wiring} */
+  static wiring;
+
+  /** @type {(() => void) | null} */
+  #unwatch = null;
+  #cancelBusy = () => {};
+
+  /** @type {Shown | null} what came while something here was being dragged */
+  #held = null;
+
+  /** @type {MutationObserver | null} */
+  #drop = null;
+
+  connectedCallback() {
+    this.#watch(false);
+  }
+
+  disconnectedCallback() {
+    this.#leave();
+  }
+
+  /** `moveBefore` calls this instead of the two above: nothing ends and nothing begins. */
+  connectedMoveCallback() {}
+
+  /**
+   * @param {string} _name
+   * @param {string | null} before
+   * @param {string | null} after
+   */
+  attributeChangedCallback(_name, before, after) {
+    if (this.#unwatch === null || before === after) return;
+    this.#leave();
+    this.#watch(true);
+  }
+
+  /** @param {boolean} empty whether nothing of the key is shown yet */
+  #watch(empty) {
+    const key = this.getAttribute("key");
+    if (!key) return;
+    const stamp = empty ? null : Stamp.parse(this.getAttribute("stamp"));
+    // The store may answer at once, and the answer may bring another spelling of the key.
+    this.#unwatch = () => {};
+    const unwatch = LiveRegion.wiring.store.watch(key, stamp, (update) => this.#take(update), { empty });
+    if (this.getAttribute("key") === key) this.#unwatch = unwatch;
+    else unwatch();
+  }
+
+  #leave() {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#rest();
+    this.#held = null;
+    this.#drop?.disconnect();
+  }
+
+  /** @param {import("./watched.js").Update} update */
+  #take(update) {
+    if (update.kind === "waiting") return this.#busy();
+    this.#rest();
+    switch (update.kind) {
+      case "shown":
+        return this.#show(update);
+      case "same":
+        return this.#stamp(update.stamp);
+      case "gone":
+        return this.#gone();
+      case "signed-out":
+        return this.#complain(401);
+      case "failed":
+        return this.#complain(update.status);
+    }
+  }
+
+  /** @param {Shown} update */
+  #show(update) {
+    const { answer, want } = update;
+    const { key, stamp } = answer;
+    // Another region of this key was older than this one, and is brought up to date.
+    if (key === this.getAttribute("key") && stamp?.isBefore(Stamp.parse(this.getAttribute("stamp")))) return;
+    const { cause, trace, own, since } = want;
+    const detail = { key, stamp: stamp && String(stamp), cause, trace };
+    if (!this.#dispatch("live:before-update", detail, true)) return;
+    const changes = morph(this, answer.html);
+    if (changes === null) return this.#hold(update);
+    this.#move(key, stamp);
+    this.dataset["access"] = answer.access;
+    delete this.dataset["state"];
+    const ms = LiveRegion.wiring.clock.now() - since;
+    this.#dispatch("live:updated", { ...detail, ms, own, changes });
+  }
+
+  /**
+   * @param {string} key
+   * @param {Stamp | null} stamp
+   */
+  #move(key, stamp) {
+    this.#stamp(stamp);
+    if (stamp === null) this.removeAttribute("stamp");
+    if (key === this.getAttribute("key")) return;
+    this.#leave();
+    this.setAttribute("key", key);
+    this.#watch(false);
+  }
+
+  /** @param {Stamp | null} stamp */
+  #stamp(stamp) {
+    if (stamp !== null) this.setAttribute("stamp", String(stamp));
+  }
+
+  /**
+   * What is under the pointer stays until it is dropped.
+   *
+   * @param {Shown} update
+   */
+  #hold(update) {
+    this.#held = update;
+    this.#drop ??= new MutationObserver(() => {
+      const held = this.#held;
+      this.#held = null;
+      this.#drop?.disconnect();
+      if (held !== null) this.#show(held);
+    });
+    this.#drop.observe(this, { subtree: true, attributeFilter: ["data-dragging"] });
+  }
+
+  /** What was shown may be nobody's business any more, so it goes with the right to see it. */
+  #gone() {
+    const text = document.createElement("p");
+    text.textContent = "This was removed, or you may no longer see it.";
+    const link = document.createElement("a");
+    link.href = "/";
+    link.textContent = "Go to your courses";
+    const notice = document.createElement("div");
+    notice.className = "notice";
+    notice.setAttribute("role", "status");
+    notice.append(text, link);
+    this.replaceChildren(notice);
+    this.removeAttribute("stamp");
+    this.dataset["state"] = "gone";
+    this.#dispatch("live:gone", { key: this.getAttribute("key") });
+  }
+
+  /** @param {number} status */
+  #complain(status) {
+    this.dataset["state"] = status === 401 ? "signed-out" : "failed";
+    const tag = /** @type {HTMLElement} */ (this.cloneNode(false)).outerHTML.replace("</live-region>", "");
+    const what = status === 0 ? "the server cannot be reached" : `the server answered ${status}`;
+    this.#dispatch("live:error", { key: this.getAttribute("key"), status, error: new Error(`${tag}: ${what}`) });
+  }
+
+  #busy() {
+    this.#cancelBusy();
+    this.#cancelBusy = LiveRegion.wiring.clock.after(BUSY_AFTER_MS, () => this.setAttribute("aria-busy", "true"));
+  }
+
+  #rest() {
+    this.#cancelBusy();
+    this.removeAttribute("aria-busy");
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} detail
+   * @param {boolean} [cancelable]
+   */
+  #dispatch(name, detail, cancelable = false) {
+    return this.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable, detail }));
+  }
+}

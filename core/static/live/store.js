@@ -1,0 +1,287 @@
+/**
+ * The store: one per page. It keeps what is shown of every key as new as it must be.
+ *
+ * Regions of one key share one read. What is stale is read again at once, unless nobody looks (the
+ * page is hidden): then when somebody does.
+ */
+
+import { keyPath, keyText, names } from "./keys.js";
+import { Signal } from "./signal.js";
+import { Stamp } from "./stamps.js";
+import { Watched } from "./watched.js";
+
+/** @typedef {import("./watched.js").Listener} Listener */
+
+/**
+ * @typedef {object} Call who says that something is stale, and what they know
+ * @property {Stamp | string | null} stamp the floor; null: it changed, and nobody can say with which number
+ * @property {string} [cause]
+ * @property {string} [trace]
+ * @property {number} [spread_ms] wait up to so long, so that a crowd does not come at once
+ * @property {boolean} [own] this page's own action did it
+ */
+
+/**
+ * @typedef {object} Outside
+ * @property {Pick<import("./reader.js").Reader, "read">} reader
+ * @property {import("./clock.js").Clock} clock
+ * @property {() => number} random
+ * @property {import("./backoff.js").Backoff} backoff
+ */
+
+export class Store {
+  #outside;
+  #paused = false;
+
+  /** @type {Map<string, Watched>} */
+  #watched = new Map();
+
+  /** The set of watched keys has changed. @type {Signal<void>} */
+  changed = new Signal();
+
+  /** Which keys cannot be brought up to date, whenever that changes. @type {Signal<string[]>} */
+  troubled = new Signal();
+
+  /** Nobody is signed in any more. @type {Signal<void>} */
+  signedOut = new Signal();
+
+  /** @param {Outside} outside */
+  constructor(outside) {
+    this.#outside = outside;
+  }
+
+  /**
+   * Every key that shows something, with the stamp of what it shows.
+   *
+   * A key that was never answered is left out: until the server has spelled it, it may be one that
+   * a stream refuses, and with it all the others.
+   *
+   * @returns {[string, Stamp | null][]}
+   */
+  get keys() {
+    return [...this.#watched]
+      .filter(([, watched]) => watched.shows)
+      .map(([key, { entry }]) => [key, entry.stamp]);
+  }
+
+  /**
+   * The keys of which the server said nothing: not there, or not for this user.
+   *
+   * @returns {string[]}
+   */
+  get refused() {
+    return [...this.#watched].filter(([, { refused }]) => refused).map(([key]) => key);
+  }
+
+  /**
+   * Keep `listener` up to date about `key`, of which it shows what was current at `stamp`.
+   *
+   * @param {string} key
+   * @param {Stamp | null} stamp
+   * @param {Listener} listener
+   * @param {{empty?: boolean}} [shows] empty: it shows nothing of this key yet
+   * @returns {() => void} the unwatch
+   */
+  watch(key, stamp, listener, { empty = false } = {}) {
+    let watched = this.#watched.get(key);
+    if (watched === undefined) {
+      watched = new Watched(empty ? null : stamp, !empty);
+      this.#watched.set(key, watched);
+      if (!empty) this.changed.emit();
+    }
+    watched.listeners.add(listener);
+    this.#settle(key, watched, stamp, listener, empty);
+    return () => this.#unwatch(key, listener);
+  }
+
+  /**
+   * Call for newer data of every watched key that `keys` name, each as text or in its JSON form.
+   *
+   * @param {Iterable<string | import("./keys.js").KeyParts>} keys
+   * @param {Call} call
+   */
+  invalidate(keys, { stamp, cause = "", trace = "", spread_ms = 0, own = false }) {
+    const floor = typeof stamp === "string" ? Stamp.parse(stamp) : stamp;
+    const want = this.#want({ floor, fresh: floor === null, cause, trace, own });
+    for (const name of keys) {
+      const text = typeof name === "string" ? name : keyText(name);
+      for (const [key, watched] of this.#watched) {
+        if (!names(text, key)) continue;
+        watched.entry.want(want);
+        this.#readAfter(key, watched, this.#outside.random() * spread_ms);
+      }
+    }
+  }
+
+  /** Call for everything, whatever the stamps say ("Refresh now"). */
+  refresh() {
+    this.invalidate(this.#watched.keys(), { stamp: null, cause: "refresh" });
+  }
+
+  /**
+   * Look whether `key` has changed. Nothing is owed: a failure is not tried again.
+   *
+   * @param {string} key
+   * @returns {Promise<boolean>} whether the server answered
+   */
+  async check(key) {
+    const watched = this.#watched.get(key);
+    if (watched === undefined || watched.entry.reading) return true;
+    return this.#read(key, watched);
+  }
+
+  /** Nobody looks: what becomes stale from now on can wait. */
+  pause() {
+    this.#paused = true;
+  }
+
+  /** Somebody looks, or the network is back: read all that is owed, now. */
+  resume() {
+    this.#paused = false;
+    for (const [key, watched] of this.#watched) this.#readAfter(key, watched, 0);
+  }
+
+  /**
+   * Bring a new listener and the others of its key to the same point.
+   *
+   * @param {string} key
+   * @param {Watched} watched
+   * @param {Stamp | null} stamp
+   * @param {Listener} listener
+   * @param {boolean} empty
+   */
+  #settle(key, watched, stamp, listener, empty) {
+    const { entry } = watched;
+    const behind = empty || (stamp?.isBefore(entry.stamp) ?? false);
+    if (behind && entry.body !== null) {
+      listener({ kind: "shown", answer: entry.body, want: this.#want({ cause: "shown", own: true }) });
+    } else if (behind && !entry.reading) {
+      this.invalidate([key], { stamp: null, cause: "shown", own: true });
+    } else if (stamp !== null && entry.stamp?.isBefore(stamp)) {
+      this.invalidate([key], { stamp, cause: "shown" });
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {Listener} listener
+   */
+  #unwatch(key, listener) {
+    const watched = this.#watched.get(key);
+    if (watched === undefined || !watched.listeners.delete(listener) || watched.listeners.size > 0) return;
+    watched.cancel();
+    this.#watched.delete(key);
+    if (watched.attempts > 0) this.#tellTrouble();
+    this.changed.emit();
+  }
+
+  /**
+   * @param {string} key
+   * @param {Watched} watched
+   * @param {number} wait_ms
+   */
+  #readAfter(key, watched, wait_ms) {
+    if (!watched.entry.owed || watched.entry.reading || this.#paused) return;
+    watched.cancel();
+    if (wait_ms < 1) void this.#read(key, watched);
+    else watched.cancel = this.#outside.clock.after(wait_ms, () => void this.#read(key, watched));
+  }
+
+  /**
+   * @param {string} key
+   * @param {Watched} watched
+   */
+  async #read(key, watched) {
+    watched.cancel();
+    if (watched.entry.owed) watched.tell({ kind: "waiting" });
+    const conditions = watched.entry.begin();
+    const answer = await this.#outside.reader.read(keyPath(key), conditions);
+    // Everybody has looked away meanwhile: there is nobody to tell, nor to try again for.
+    if (this.#watched.get(key) !== watched) return true;
+    if (answer.kind === "fresh" && answer.key !== key) return this.#moved(key, watched, answer);
+    const shownBefore = watched.shows;
+    const wait_ms = this.#take(watched, answer);
+    if (watched.shows !== shownBefore) this.changed.emit();
+    this.#readAfter(key, watched, wait_ms);
+    return answer.kind !== "failed";
+  }
+
+  /**
+   * The server spells this key differently (a default that was given, a number that was a text).
+   * Whoever watches it is told, and watches the canonical one from then on.
+   *
+   * @param {string} key
+   * @param {Watched} watched
+   * @param {import("./reader.js").Fresh} answer
+   */
+  #moved(key, watched, answer) {
+    this.#watched.delete(key);
+    watched.tell({ kind: "shown", answer, want: watched.entry.abandon() ?? this.#want() });
+    return true;
+  }
+
+  /**
+   * @param {Watched} watched
+   * @param {import("./reader.js").Answer} answer
+   * @returns {number} how long to wait before what is still owed is read
+   */
+  #take(watched, answer) {
+    const { entry } = watched;
+    switch (answer.kind) {
+      case "fresh":
+      case "same": {
+        const want = entry.accept(answer);
+        if (want === "late") return this.#tryAgain(watched);
+        this.#recovered(watched);
+        watched.shows = true;
+        watched.refused = false;
+        if (answer.kind === "same") watched.tell({ kind: "same", stamp: entry.stamp });
+        else watched.tell({ kind: "shown", answer, want: want ?? this.#want() });
+        return 0;
+      }
+      case "bad-floor":
+        entry.forgetStamps();
+        return this.#tryAgain(watched);
+      case "failed":
+        entry.fail();
+        watched.tell({ kind: "failed", status: answer.status });
+        return Math.max(answer.retry_ms, this.#tryAgain(watched));
+      case "gone":
+      case "signed-out":
+        entry.abandon();
+        watched.refused = true;
+        this.#recovered(watched);
+        watched.tell(answer);
+        if (answer.kind === "signed-out") this.signedOut.emit();
+        return 0;
+    }
+  }
+
+  /**
+   * @param {Partial<import("./entry.js").Want>} [known]
+   * @returns {import("./entry.js").Want}
+   */
+  #want(known) {
+    const since = this.#outside.clock.now();
+    return { floor: null, fresh: true, cause: "check", trace: "", own: false, since, ...known };
+  }
+
+  /** @param {Watched} watched */
+  #tryAgain(watched) {
+    const wait_ms = this.#outside.backoff(watched.attempts);
+    if (watched.entry.owed && watched.attempts++ === 0) this.#tellTrouble();
+    return Math.max(1, wait_ms);
+  }
+
+  /** @param {Watched} watched */
+  #recovered(watched) {
+    const wasTroubled = watched.attempts > 0;
+    watched.attempts = 0;
+    if (wasTroubled) this.#tellTrouble();
+  }
+
+  #tellTrouble() {
+    const troubled = [...this.#watched].filter(([, { attempts }]) => attempts > 0);
+    this.troubled.emit(troubled.map(([key]) => key));
+  }
+}

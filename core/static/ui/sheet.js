@@ -1,0 +1,89 @@
+import { focusOn, isFocusLost } from "./focus.js";
+import { closeButton, make } from "./pieces.js";
+
+let count = 0;
+
+/** A page shown in a dialog over another page. A `sheet:open` event bubbles from it. */
+export class Sheet {
+  #dialog;
+  #href;
+  #link;
+
+  /**
+   * @param {Element} main the page's `<main>`, whose children move here
+   * @param {Element} link what opened it
+   */
+  constructor(main, link) {
+    this.#link = link;
+    this.#href = link.getAttribute("href") ?? "";
+    const heading = main.querySelector("h1");
+    const title = heading?.textContent?.trim() || link.textContent?.trim() || "Dialog";
+    heading?.remove();
+    const id = `sheet-title-${(count += 1)}`;
+    const closing = closeButton(`Close “${title}”`);
+    closing.addEventListener("click", () => this.#dialog.close());
+    this.#dialog = make(
+      "dialog",
+      { class: "sheet", "aria-labelledby": id },
+      make("header", { class: "sheet-head" }, make("h2", { id }, title), closing),
+      make("div", { class: "sheet-body page" }, ...main.childNodes),
+    );
+    closeOnBackdrop(this.#dialog);
+    this.#dialog.addEventListener("close", (event) => {
+      if (event.target === this.#dialog) this.#leave();
+    });
+  }
+
+  open() {
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    focusFirst(this.#dialog);
+    this.#dialog.dispatchEvent(new CustomEvent("sheet:open", { bubbles: true }));
+  }
+
+  #leave() {
+    this.#dialog.remove();
+    if (!this.#focusLink()) return;
+    // What was done here may move or redraw the link, and the focus goes back to it once more.
+    document.addEventListener("live:updated", () => isFocusLost() && this.#focusLink(), { once: true });
+  }
+
+  #focusLink() {
+    const same = `a[data-dialog][href="${CSS.escape(this.#href)}"]`;
+    return focusOn(this.#link) || focusOn(document.querySelector(same));
+  }
+}
+
+/**
+ * A click beside a dialog closes it; a drag that only ends there does not.
+ *
+ * @param {HTMLDialogElement} dialog
+ */
+export function closeOnBackdrop(dialog) {
+  let began = false;
+  dialog.addEventListener("pointerdown", (event) => {
+    began = isBeside(dialog, event);
+  });
+  dialog.addEventListener("click", (event) => {
+    if (began && isBeside(dialog, event)) dialog.close();
+    began = false;
+  });
+}
+
+/**
+ * @param {HTMLDialogElement} dialog
+ * @param {MouseEvent} event
+ */
+function isBeside(dialog, { target, clientX, clientY }) {
+  if (target !== dialog) return false;
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
+}
+
+/** @param {HTMLDialogElement} dialog */
+function focusFirst(dialog) {
+  const body = dialog.querySelector(".sheet-body");
+  const field = "input:not([type=hidden], :disabled), select, textarea, button, a[href]";
+  const first = body?.querySelector("[autofocus]") ?? body?.querySelector(field);
+  if (first instanceof HTMLElement) first.focus();
+}
