@@ -8,6 +8,7 @@ Read from the environment: PORT, COURSEWIRE_HOST, WEB_CONCURRENCY, COURSEWIRE_AC
 """
 
 import os
+import resource
 import socket
 from typing import Any
 
@@ -67,6 +68,11 @@ def _runtime(worker: Any) -> Any:
     return app.extensions["coursewire"] if app is not None else None
 
 
+def when_ready(server: Any) -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server.log.info("%d descriptors per worker: about as many browsers", soft)
+
+
 def post_worker_init(worker: Any) -> None:
     _runtime(worker).start(worker)
 
@@ -84,6 +90,9 @@ def _stop(worker: Any) -> None:
     if runtime is not None:
         runtime.stop()
 
+
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))  # every open stream is one
 
 bind = f"{os.environ.get('COURSEWIRE_HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")

@@ -20,7 +20,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from core.bus import Bus, Notice
-from core.errors import BusUnavailable, InvalidStamp
+from core.errors import BusUnavailable, InvalidStamp, Problem, TooMany, Unavailable
 from core.fanout import Fanout
 from core.settings import Settings
 from core.sockets import Connections, can_own_sockets
@@ -89,7 +89,7 @@ class Hub:
     def start(self) -> None:
         """Begin to listen, in the background, and to own sockets where that can be."""
         if can_own_sockets():
-            self.connections = Connections(self.leave)
+            self.connections = Connections(self.leave, self._settings.stall_s)
         for target in (self._listen_for_ever, self._tick_for_ever, self._fanout.run):
             thread = threading.Thread(target=target, name=f"coursewire-{target.__name__}")
             thread.daemon = True
@@ -106,11 +106,26 @@ class Hub:
         if self.connections is not None:
             self.connections.close()
 
+    def end(self, streams: list[Stream], reason: str) -> None:
+        """Say ``bye`` to *streams*; they come back at once, and meet the guards again."""
+        self._fanout.end(streams, reason, 0)
+
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
         with self._lock:
             streams = list(self._watchers)
         self._fanout.end(streams, "drain", _spread_ms(len(streams)))
+
+    def refusal(self, access_key: str | None, address: str) -> Problem | None:
+        """Why one more stream of this user, from this network address, is not opened."""
+        settings = self._settings
+        if len(self._watchers) >= settings.streams_per_worker:
+            return Unavailable("Too many streams are open here. Come back in a moment.")
+        if self._watchers.of_user(access_key) >= settings.streams_per_user:
+            return TooMany("You have too many streams open. Close some tabs or devices.")
+        if self._watchers.of_address(address) >= settings.streams_per_address:
+            return TooMany("Too many streams are open from your network. Come back in a moment.")
+        return None
 
     def join(self, stream: Stream) -> tuple[Stamp | None, bool]:
         """Begin to tell *stream* of its keys; returns the hub's stamp, and whether it is connected.
@@ -153,7 +168,9 @@ class Hub:
             try:
                 self._listen()
                 failures = 0
-            except (RedisError, OSError, BusUnavailable) as error:
+            except Exception as error:
+                if not isinstance(error, RedisError | OSError | BusUnavailable):
+                    log.exception("The hub failed; it connects anew")
                 was_connected = self._connected
                 self._disconnected(error)
                 failures = 1 if was_connected else failures + 1
@@ -197,7 +214,7 @@ class Hub:
         head, _, body = data.partition(" ")
         try:
             stamp, notice = Stamp.parse(head), _decode(body)
-        except (InvalidStamp, ValueError, KeyError) as error:
+        except (InvalidStamp, ValueError, KeyError, TypeError) as error:
             log.warning("A notice that cannot be read came over %s: %s", self._bus.channel, error)
             self._resume()
             return
@@ -214,10 +231,14 @@ class Hub:
             self._resume()
 
     def _tell(self, notice: Notice, stamp: Stamp) -> None:
-        self._fanout.end(self._watchers.losing_access(notice.keys), "access", 0)
+        """A reset stands for events that cannot be told: some may have taken access away."""
         spread_ms = _spread_ms(len(self._watchers)) if notice.reset else 0
         named = None if notice.reset else notice.keys
+        lost = self._watchers.losing_access(notice.keys)
+        if notice.reset:
+            lost = [stream for stream in self._watchers if stream.access_key is not None]
         self._fanout.announce(named, Announcement(notice.cause, notice.trace, stamp, spread_ms))
+        self._fanout.end(lost, "access", spread_ms)
 
     def _resume(self) -> None:
         """Load the versions; whoever shows something older than they say is told so."""

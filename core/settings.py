@@ -76,6 +76,19 @@ class Settings(BaseSettings):
     streams_per_worker: int = Field(
         default=2_000, ge=1, description="Open streams per worker; further ones are a 503."
     )
+    streams_per_user: int = Field(
+        default=50, ge=1, description="Open streams per user and worker; further ones are a 429."
+    )
+    streams_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="Open streams per network address and worker; further ones are a 429.",
+    )
+    stall_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="How long a browser may refuse data before its stream ends.",
+    )
     heartbeat_s: float = Field(default=15.0, ge=0.05, le=55, description="Between two beats.")
     outbox_age_s: float = Field(
         default=2.0, gt=0, description="Age at which the sweeper takes an outbox row."

@@ -8,7 +8,8 @@ logs it, nor drains it: the hub does all three.
    browsers that left, and of slow ones that take data again.
 2. ``fd`` is -1 once the stream is closed or while it is slow. A write to -1 fails at once, so the
    fan-out's loop needs no test, and never writes to a number that has become somebody else's.
-3. A beat that a browser does not take within the stall limit ends it: the kernel's buffer is full.
+3. A browser that cannot keep up for longer than the stall limit is told ``bye: slow`` as soon as it
+   takes anything; one that takes nothing for twice as long is closed.
 """
 
 import os
@@ -21,6 +22,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 
+from core import frames
 from core.keys import KeyParts
 from core.streams import Announcement, LateKeys, Stream
 from core.watchers import WatchedKey
@@ -35,9 +37,7 @@ HEAD = (
     b"\r\n"
 )
 
-STALL_S = 30.0
-"""How long a browser may refuse data before its stream is closed."""
-
+_SLOW_RETRY_MS = 5_000
 _SEND_BUFFER_BYTES = 32_768
 _USER_TIMEOUT_MS = 30_000
 _OUT, _ERR, _HUP, _RDHUP, _EDGE = 0x4, 0x8, 0x10, 0x2000, 1 << 31
@@ -54,7 +54,7 @@ class SocketStream(Stream):
     ``fd`` is the descriptor while the browser takes data, else -1. Every method returns at once.
     """
 
-    __slots__ = ("_connections", "_descriptor", "_last", "_late", "_rest", "_slow_since")
+    __slots__ = ("_connections", "_descriptor", "_late", "_rest", "_slow_since")
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class SocketStream(Stream):
         access_key: str | None,
         *,
         ends_at: float | None = None,
+        address: str = "",
         label: str = "-",
     ) -> None:
-        super().__init__(wanted, access_key, ends_at=ends_at, label=label)
+        super().__init__(wanted, access_key, ends_at=ends_at, address=address, label=label)
         self._connections = connections
         self._descriptor = -1
         self._rest: bytes = b""
         self._late: LateKeys | None = None
-        self._last: bytes | None = None
         self._slow_since = 0.0
 
     def adopt(self, connection: socket.socket, first: bytes) -> None:
@@ -95,7 +95,8 @@ class SocketStream(Stream):
     def send(self, encoded: bytes) -> None:
         """Send a frame; one about the stream itself is not worth keeping for a slow browser."""
         if self.fd < 0:
-            self._give_up_when_stalled()
+            if self._slow_for_s() > 2 * self._connections.stall_s:
+                self.close()
             return
         try:
             written = os.write(self.fd, encoded)
@@ -128,21 +129,26 @@ class SocketStream(Stream):
         """The browser takes data again: send the rest of a frame, then what it missed."""
         rest, self._rest = self._rest, b""
         late = self._late.take() if self._late is not None else b""
+        too_slow = self._slow_for_s() > self._connections.stall_s
         self._late = None
         self.fd = self._descriptor
         self._connections.expect(self._descriptor, _WATCHED)
-        if rest or late:
+        if too_slow:
+            # After the rest of the frame at hand; what it missed it reads when it comes back.
+            self.end(rest + frames.bye("slow", _SLOW_RETRY_MS))
+        elif rest or late:
             self.send(rest + late)
+        if self.fd >= 0:
+            self._slow_since = 0.0
 
     def _wait(self, rest: bytes) -> None:
         self._rest = rest
-        self._slow_since = time.monotonic()
+        self._slow_since = self._slow_since or time.monotonic()
         self.fd = -1
         self._connections.expect(self._descriptor, _WATCHED | _OUT)
 
-    def _give_up_when_stalled(self) -> None:
-        if self._descriptor >= 0 and time.monotonic() - self._slow_since > STALL_S:
-            self.close()
+    def _slow_for_s(self) -> float:
+        return time.monotonic() - self._slow_since if self._slow_since else 0.0
 
 
 def can_own_sockets() -> bool:
@@ -153,8 +159,9 @@ def can_own_sockets() -> bool:
 class Connections:
     """The descriptors of one worker, and the epoll that watches them; for gevent's loop only."""
 
-    def __init__(self, left: Callable[[Stream], None]) -> None:
+    def __init__(self, left: Callable[[Stream], None], stall_s: float) -> None:
         self._left = left
+        self.stall_s = stall_s
         self._by_descriptor: dict[int, SocketStream] = {}
         self._epoll: Any = monkey.get_original("select", "epoll")()
         self._watcher = gevent.get_hub().loop.io(self._epoll.fileno(), 1)

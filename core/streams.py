@@ -17,6 +17,8 @@ from core.keys import KeyParts
 from core.stamps import Stamp
 from core.watchers import WatchedKey
 
+_MOST_WAITING = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -43,8 +45,8 @@ class Stream:
     """
 
     __slots__ = (
-        "access_key", "beat_slot", "ends_at", "fd", "frames_sent", "keys", "label", "started_at",
-        "wanted",
+        "access_key", "address", "beat_slot", "ends_at", "fd", "frames_sent", "keys", "label",
+        "started_at", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -53,12 +55,14 @@ class Stream:
         access_key: str | None,
         *,
         ends_at: float | None = None,
+        address: str = "",
         label: str = "-",
     ) -> None:
         self.wanted = dict(wanted)
         self.keys: tuple[WatchedKey, ...] = ()
         self.access_key = access_key
         self.ends_at = ends_at
+        self.address = address
         self.label = label
         self.beat_slot = 0
         self.fd = -1
@@ -95,9 +99,10 @@ class PulledStream(Stream):
         access_key: str | None,
         *,
         ends_at: float | None = None,
+        address: str = "",
         label: str = "-",
     ) -> None:
-        super().__init__(wanted, access_key, ends_at=ends_at, label=label)
+        super().__init__(wanted, access_key, ends_at=ends_at, address=address, label=label)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._waiting: list[bytes] = []
@@ -116,9 +121,10 @@ class PulledStream(Stream):
         self._wake.set()
 
     def send(self, encoded: bytes) -> None:
-        """Send a frame about the stream itself; the newest replaces one not yet sent."""
+        """Send a frame about the stream itself; of those not yet read, the newest few are kept."""
         with self._lock:
-            self._waiting = [encoded]
+            if not self._last:
+                self._waiting = [*self._waiting[1 - _MOST_WAITING :], encoded]
         self._wake.set()
 
     def end(self, encoded: bytes) -> None:

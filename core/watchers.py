@@ -31,6 +31,7 @@ class Watchers:
         self._keys: dict[str, WatchedKey] = {}
         self._by_prefix: dict[str, set[WatchedKey]] = {}
         self._by_access_key: dict[str, set[Stream]] = {}
+        self._by_address: dict[str, set[Stream]] = {}
         self._streams: set[Stream] = set()
 
     def __len__(self) -> int:
@@ -49,6 +50,7 @@ class Watchers:
         self._streams.add(stream)
         if stream.access_key is not None:
             self._by_access_key.setdefault(stream.access_key, set()).add(stream)
+        self._by_address.setdefault(stream.address, set()).add(stream)
         stream.keys = tuple(self._watched(text, parts) for text, parts in stream.wanted.items())
         stream.wanted = {}
         for key in stream.keys:
@@ -61,6 +63,7 @@ class Watchers:
         self._streams.discard(stream)
         if stream.access_key is not None:
             _take_out(self._by_access_key, stream.access_key, stream)
+        _take_out(self._by_address, stream.address, stream)
         for key in stream.keys:
             key.streams.discard(stream)
             if not key.streams:
@@ -90,6 +93,14 @@ class Watchers:
     def losing_access(self, named: Iterable[str]) -> list["Stream"]:
         """The streams of the users whose access key is among *named*."""
         return [stream for name in named for stream in self._by_access_key.get(name, ())]
+
+    def of_user(self, access_key: str | None) -> int:
+        """How many streams are one user's; those of nobody in particular do not count."""
+        return len(self._by_access_key.get(access_key, ())) if access_key is not None else 0
+
+    def of_address(self, address: str) -> int:
+        """How many streams come from one network address."""
+        return len(self._by_address.get(address, ()))
 
     def _watched(self, text: str, parts: KeyParts) -> WatchedKey:
         key = self._keys.get(text)

@@ -23,7 +23,10 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         context = browser.new_context(
-            base_url=address, viewport={"width": 1280, "height": 800}, color_scheme="light"
+            base_url=address,
+            viewport={"width": 1280, "height": 800},
+            color_scheme="light",
+            bypass_csp=True,
         )
         context.request.post(
             "/a/accounts/sign-in", data={"email": "editor@example.test", "password": "demo"}

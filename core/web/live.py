@@ -13,7 +13,7 @@ from core import frames
 from core.access import Access, Me, current_me
 from core.current import current_runtime
 from core.database import db, now
-from core.errors import BadRequest, InvalidStamp, SignInNeeded, Unavailable
+from core.errors import BadRequest, InvalidStamp, SignInNeeded
 from core.hub import Hub
 from core.keys import KeyParts
 from core.queries import Key
@@ -44,20 +44,25 @@ class Watched:
 def stream() -> ResponseReturnValue:
     """Open a stream: the guards, then the hub, then the verdict; nothing falls between."""
     runtime = current_runtime()
+    asked_at = runtime.hub.stamp
     me = current_me()
     watched = _watched()
     if me is None and not any(w.key.query.guard.asks_anonymous for w in watched):
         raise SignInNeeded("Sign in to watch this.")
-    if runtime.hub.streams >= runtime.settings.streams_per_worker:
-        raise Unavailable("Too many streams are open here. Come back in a moment.")
+    user_key = access_key(me.user_id) if me is not None else None
+    refusal = runtime.hub.refusal(user_key, request.remote_addr or "")
+    if refusal is not None:
+        raise refusal
     allowed, denied = _ask_guards(watched, me)
     db.session.remove()
     opening = Opening(
         runtime.hub,
         allowed,
         denied,
-        access_key(me.user_id) if me is not None else None,
+        user_key,
+        asked_at,
         _end_of_session(me),
+        request.remote_addr or "",
         f"user={me.user_id}" if me is not None else "user=-",
         runtime.settings.heartbeat_s,
     )
@@ -88,7 +93,9 @@ class Opening:
     allowed: list[Watched]
     denied: list[Watched]
     access_key: str | None
+    asked_at: Stamp | None
     ends_at: float | None
+    address: str
     label: str
     heartbeat_s: float
 
@@ -118,7 +125,22 @@ class Opening:
             self.heartbeat_s,
             stamp,
         )
+        if self._lost_access_meanwhile():
+            self.hub.end([stream], "access")
         return hello if connected else hello + frames.frame("degraded", {})
+
+    def _lost_access_meanwhile(self) -> bool:
+        """Whether access may have changed after the guards were asked and before the hub knew.
+
+        ::
+
+            request   guards: yes ──────────────────────► joined
+            owner                  removes this member
+            hub                        hears: ends this user's streams, of which there is none yet
+        """
+        if self.access_key is None or self.asked_at is None:
+            return False
+        return not self.hub.is_current(self.access_key, self.asked_at)
 
     def _verdict(self, stale: list[Watched]) -> str:
         if not stale:
@@ -150,6 +172,7 @@ class Takeover(Response):
             opening.wanted,
             opening.access_key,
             ends_at=opening.ends_at,
+            address=opening.address,
             label=opening.label,
         )
         stream.adopt(self._connection, opening.join(stream))
@@ -158,7 +181,11 @@ class Takeover(Response):
 
 def _pulled(opening: Opening) -> Iterator[bytes]:
     stream = PulledStream(
-        opening.wanted, opening.access_key, ends_at=opening.ends_at, label=opening.label
+        opening.wanted,
+        opening.access_key,
+        ends_at=opening.ends_at,
+        address=opening.address,
+        label=opening.label,
     )
     try:
         yield from stream.read(opening.join(stream))

@@ -3,9 +3,9 @@
 import json
 import logging
 
-from flask import Flask, Response, flash, redirect, render_template, request
+from flask import Flask, Response, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -52,7 +52,16 @@ def answer_problem(problem: Problem) -> ResponseReturnValue:
         return redirect(own_path(request.form.get("_next"), request.referrer), 303)
     if isinstance(problem, SignInNeeded):
         return redirect(f"/sign-in?next={own_path(request.full_path.rstrip('?'))}", 303)
-    return render_template("error.html", problem=problem), problem.status
+    return _page(problem), problem.status
+
+
+def _page(problem: Problem) -> str:
+    """The page of *problem*; without its reader's name when the database cannot tell it."""
+    try:
+        return render_template("error.html", problem=problem)
+    except SQLAlchemyError:
+        g.coursewire_me = None
+        return render_template("error.html", problem=problem)
 
 
 def problem_response(problem: Problem) -> Response:

@@ -42,9 +42,16 @@ def refuse_other_sites() -> None:
         same = site in ("same-origin", "none")
     else:
         origin = request.headers.get("Origin")
-        same = origin is None or urlsplit(origin).netloc == request.host
+        same = origin is None or _host_of(origin) == request.host
     if not same:
         raise Forbidden("This request came from another site. It was refused; nothing was saved.")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _add_headers(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Every form of every screen, in a real browser: what is pressed, what is said, where one stands."""
+"""Every form of every screen, in a real browser: what is pressed, said, and focused."""
 
 import re
 import shutil
@@ -108,7 +108,7 @@ def test_a_course_is_added_and_removed_with_its_message_on_the_next_page(open_as
 def test_course_info_is_saved_in_place(open_as: OpenAs, course: Course) -> None:
     page = live(open_as("owner", f"/courses/{course.id}/edit"))
     page.get_by_label("Description").fill("Line one\nLine two")
-    page.get_by_label("Published").check()
+    page.locator(".segments label", has_text="Published").click()
 
     page.get_by_role("button", name="Save course info").click()
     said(page, "Saved.")
@@ -223,11 +223,12 @@ def test_a_sheet_has_its_title_and_gives_the_focus_back(open_as: OpenAs, course:
     link = page.locator(f"#chapter-{course.chapter_id}").get_by_role("link", name="Add videos")
     dialog = page.get_by_role("dialog", name="Add videos")
 
-    for leave in (
+    ways: list[Callable[[], None]] = [
         lambda: page.keyboard.press("Escape"),
         lambda: dialog.get_by_role("button", name="Close").click(),
         lambda: page.mouse.click(5, 5),
-    ):
+    ]
+    for leave in ways:
         link.click()
         expect(dialog.get_by_label("Search videos by title")).to_be_focused()
         leave()
@@ -298,8 +299,30 @@ def test_the_library_is_searched_and_sorted_with_an_address_that_follows(
     page.get_by_label("Sort by").select_option("title")
 
     expect(page).to_have_url(re.compile(r"/media\?view=list&sort=title$"))
-    titles = [str(video["title"]) for video in course.videos]
-    expect(cards.locator("h2")).to_have_text(sorted(titles, key=str.lower))
+    titles = sorted((str(video["title"]) for video in course.videos), key=str.lower)
+    expect(cards.locator("h2")).to_have_text([*titles])
+
+
+def test_pages_of_the_library_keep_the_search(open_as: OpenAs, site: Site) -> None:
+    with site.client("owner") as owner:
+        added = [_add_url(owner, f"Paged {number:02}") for number in range(50)]
+        page = live(open_as("owner", "/media?search=paged&sort=title"))
+        cards = page.locator("#library .media-card h2")
+        expect(cards.first).to_have_text("Paged 00")
+
+        page.get_by_role("link", name="Next page").click()
+        expect(page.locator(".pager-place")).to_have_text(re.compile("Page 2 of"))
+        expect(cards.first).not_to_have_text("Paged 00")
+        expect(page).to_have_url(re.compile("page=2"))
+        page.get_by_role("link", name="Previous page").click()
+        expect(cards.first).to_have_text("Paged 00")
+        expect(page).to_have_url(re.compile(r"\?search=paged&sort=title$"))
+        page.get_by_role("link", name="Next page").click()
+        page.get_by_label("Search videos by title").fill("paged 07")
+
+        expect(cards).to_have_text(["Paged 07"])
+        for media_id in added:
+            owner.post("/a/media/remove", json={"media_id": media_id}).raise_for_status()
 
 
 def test_a_file_is_uploaded_renamed_and_removed(open_as: OpenAs, tmp_path: Path) -> None:
@@ -434,6 +457,13 @@ def test_sent_again_after_a_lost_answer_it_is_done_once(open_as: OpenAs, course:
     said(page, "“Once” was added.")
     page.reload()
     expect(page.get_by_role("heading", name="Once")).to_have_count(1)
+
+
+def _add_url(client: httpx.Client, title: str) -> int:
+    body = {"title": title, "url": "https://example.org/a.mp4"}
+    answer = client.post("/a/media/add-url", json=body).raise_for_status()
+    media_id: int = answer.json()["result"]["media_file_id"]
+    return media_id
 
 
 def _edit_title(site: Site, course: Course, title: str) -> None:

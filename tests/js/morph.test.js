@@ -74,6 +74,70 @@ test("random lists become what the html says, and keep their nodes", () => {
   }
 });
 
+test("a long page becomes what the html says, whatever scripts did to it meanwhile", () => {
+  let seed = 11;
+  const random = (below) => (seed = (seed * 16807) % 2147483647) % below;
+  const long = "long ".repeat(1500);
+  const shuffled = (names) => names.map((name) => [random(100), name]).sort(([a], [b]) => a - b).map(([, name]) => name);
+  const state = { order: [..."abcdefghij"], rows: new Map([..."abcdefghij"].map((name) => [name, `${name}1 ${name}2`])) };
+  const html = () =>
+    `<ol>${state.order
+      .map((name) => `<li id="c${name}" data-key="${name}"><p>${long}</p>${list(...state.rows.get(name).split(" ").filter(Boolean))}</li>`)
+      .join("\n")}</ol>${random(5) ? "" : '<p data-key="end">end</p>'}`;
+  const acts = [
+    () => state.order.push(state.order.shift()),
+    () => (state.order = shuffled([..."abcdefghij"]).slice(random(3))),
+    () => {
+      const [from, to] = shuffled(state.order);
+      const [first, ...rest] = state.rows.get(from).split(" ");
+      state.rows.set(from, rest.join(" "));
+      state.rows.set(to, `${first} ${state.rows.get(to)}`);
+    },
+  ];
+  const scripts = [
+    (region) => region.querySelector("ol").append(...shuffled([...region.querySelector("ol").children])),
+    (region) => region.querySelector("ol li")?.remove(),
+    (region) => region.querySelector("p").remove(),
+    (region) => (region.querySelector("p").firstChild.data = "else"),
+    (region) => region.querySelector("li li")?.setAttribute("title", "else"),
+    (region) => region.querySelector("li li")?.classList.add("live-changed"),
+    (region) => region.prepend(region.querySelector("li li") ?? "text"),
+    (region) => (region.innerHTML = "<ol><li id=ca data-key=a>other</li></ol>"),
+    () => {},
+    () => {},
+  ];
+  const region = show(html());
+  for (let round = 0; round < 300; round++) {
+    acts[random(acts.length)]();
+    const fresh = html();
+
+    morph(region, fresh);
+
+    assert.equal(region.innerHTML.replaceAll(' class="live-changed"', ""), fresh, `round ${round}`);
+    scripts[random(scripts.length)](region);
+  }
+});
+
+test("what a long page says again letter by letter is not made anew", () => {
+  const html = (title) =>
+    `<ol>${Array.from({ length: 100 }, (_, n) => `<li data-key="${n}">${n === 50 ? title : "long ".repeat(200)}</li>`).join("")}</ol>`;
+  const region = show(html("one"));
+  morph(region, html("two"));
+  const parsed = [];
+  const { set } = Object.getOwnPropertyDescriptor(Element.prototype, "innerHTML");
+
+  const template = document.createElement("template");
+  Object.defineProperty(template, "innerHTML", { set: (text) => { parsed.push(text.length); set.call(template, text); } });
+  const make = document.createElement;
+  document.createElement = () => template;
+  const { changed } = morph(region, html("three"));
+  document.createElement = make;
+
+  assert.deepEqual(keys(changed), ["50"]);
+  assert.equal(region.innerHTML, html("three"));
+  assert.ok(parsed[0] < 10_000, `${parsed[0]} of ${html("three").length}`);
+});
+
 test("as few as possible move", () => {
   assert.deepEqual([...staying([4, 0, 1, 2, 3])].sort(), [1, 2, 3, 4]);
   assert.deepEqual([...staying([1, 2, 3, 4, 0])].sort(), [0, 1, 2, 3]);

@@ -40,7 +40,7 @@ function sending(t, html = "<progress hidden></progress>") {
   });
   const answer = upload.send(new Submission(form, null, () => "key-1"));
   const tell = (target, name, extra = {}) => target.dispatchEvent(Object.assign(new NodeEvent(name), extra));
-  return { form, request, answer, listening, tell };
+  return { window, form, request, answer, listening, tell };
 }
 
 test("the bar follows the upload in words too, and goes when the answer is there", async (t) => {
@@ -79,4 +79,20 @@ test("an upload can be called off", async (t) => {
   form.querySelector(".upload-state button").click();
 
   await assert.rejects(answer, { name: "AbortError" });
+});
+
+test("a file that is too large is not sent at all", async (t) => {
+  const { window, form, request, answer, tell } = sending(t, '<input type="file" name="file" data-max-bytes="500000">');
+  tell(request, "abort");
+  await assert.rejects(answer);
+  delete request.where;
+  const file = new window.File([new Uint8Array(500_001)], "Dunes.webm");
+  Object.defineProperty(form.querySelector("input"), "files", { value: [file] });
+
+  const upload = new Upload({ newRequest: () => request, window });
+  const { problem } = await upload.send(new Submission(form, null, () => "key-2"));
+
+  assert.equal(request.where, undefined);
+  assert.match(problem.detail, /^“Dunes.webm” is larger than 0.5 MB, the most/);
+  assert.deepEqual(problem.errors, { file: "Choose a smaller file." });
 });

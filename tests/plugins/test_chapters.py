@@ -199,6 +199,19 @@ def test_a_removed_chapter_is_gone_for_every_action(story: Story) -> None:
         assert problem["detail"] == GONE
 
 
+def test_an_id_is_never_given_twice(story: Story) -> None:
+    """The button of an old screen must not reach a new row."""
+    gone = story.add_chapter("Gone", "Video")
+    old_link = story.links("Gone")["Video"]
+    media_id = story.chapter("Gone")["videos"][0]["media_file_id"]
+    story.act("chapters/remove", chapter_id=gone)
+    story.act("media/remove", media_id=media_id)
+
+    assert story.add_chapter("New", "Video") > gone
+    assert story.links("New")["Video"] > old_link
+    assert story.chapter("New")["videos"][0]["media_file_id"] > media_id
+
+
 def test_another_courses_chapters_are_out_of_reach(story: Story, editor: FlaskClient) -> None:
     other = story.act("courses/add", title="Other")["id"]
     foreign = story.act("chapters/add", course_id=other, title="Foreign")["id"]

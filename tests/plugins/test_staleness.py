@@ -20,6 +20,7 @@ from core.reads import Reading, run_query
 from core.writes import run_action
 from tests.conftest import act
 from tests.plugins.story import COURSE, Story, add_videos, react, read
+from tests.servers import wait_until
 
 Shown = dict[tuple[str, int], Any]
 
@@ -97,7 +98,20 @@ class Watch:
             (text, user_id)
             for text, user_id in changed
             if not named & {*prefixes(text), f"access:{user_id}"}
-        }
+        } | self._remembered(before, after, named)
+
+    def _remembered(self, before: Shown, after: Shown, named: set[str]) -> set[tuple[str, int]]:
+        """What somebody who lost access still sees, because their old access is remembered."""
+        seen = set()
+        keys = {key.text: key for key in self.keys()}
+        people = {me.user_id: me for me in self.people}
+        for at in before.keys() & after.keys():
+            text, user_id = at
+            if before[at][0] > after[at][0] and f"access:{user_id}" not in named:
+                with self.app.app_context(), reading():
+                    if self._data(keys[text], people[user_id], before[at][0]) is not None:
+                        seen.add(at)
+        return seen
 
 
 @pytest.fixture
@@ -188,6 +202,28 @@ def test_reordering_names_what_it_changes(watch: Watch, story: Story) -> None:
         "chapters/reorder-media", owner, chapter_id=basics["id"], link_ids=links
     )
     assert not watch.unnamed("chapters/remove", owner, chapter_id=basics["id"])
+
+
+def test_access_that_goes_with_a_link_is_named(watch: Watch, story: Story) -> None:
+    beta = story.chapter("Basics")["videos"][1]
+
+    assert not watch.unnamed("chapters/unlink", watch.people[0], link_id=beta["link_id"])
+
+
+def test_viewers_see_a_video_as_long_as_it_is_linked(
+    app: Flask, story: Story, viewer: FlaskClient
+) -> None:
+    runtime = app.extensions["coursewire"]
+    runtime.start()
+    wait_until(lambda: runtime.hub.stamp, "stamp of the hub")
+    story.add_chapter("Basics", "Alpha")
+    alpha = story.chapter("Basics")["videos"][0]
+    path = f"/q/media/detail/{alpha['media_file_id']}"
+    assert viewer.get(path).status_code == 200
+
+    story.act("chapters/unlink", link_id=alpha["link_id"])
+
+    wait_until(lambda: viewer.get(path).status_code == 404, "loss of access")
 
 
 def test_the_recount_after_a_removed_course_is_named_too(

@@ -1,4 +1,4 @@
-/** @typedef {Pick<import("./morph.js").Changes, "added" | "removed" | "moved" | "from">} ListChanges */
+/** @typedef {Pick<import("./changes.js").Found, "added" | "removed" | "moved" | "from">} ListChanges */
 /** @typedef {{count: number, noun: string, rest: string}} Tally */
 
 const BATCH_MS = 1000;
@@ -44,7 +44,12 @@ export class Announcer {
     if (this.#messages.length === 1) this.#later(() => this.#sayMessages(), MESSAGE_MS);
   }
 
-  /** @param {Element} region @param {Element | null | undefined} list @param {string} verb @param {string} preposition */
+  /**
+   * @param {Element} region
+   * @param {Element | null | undefined} list
+   * @param {string} verb
+   * @param {string} preposition
+   */
   #count(region, list, verb, preposition) {
     const noun = list?.getAttribute("data-announce");
     if (!list || !noun || list === region.parentElement) return;

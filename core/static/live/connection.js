@@ -92,7 +92,10 @@ export class Connection {
    * @param {readonly [string, Stamp | null][]} entries
    */
   watch(entries) {
-    this.#list.keep(new Set(entries.map(([key]) => key)));
+    const keys = new Set(entries.map(([key]) => key));
+    this.#list.keep(keys);
+    // A key that goes and comes back counts as new: what the stream told in between nobody heard.
+    this.#covered = this.#covered.filter((key) => keys.has(key));
     for (const [key, stamp] of entries) this.#list.add(key, stamp);
     if (this.#list.size === 0) return this.stop("live"); // what shows nothing is never out of date
     if (this.#source !== null && this.#isNarrow()) this.#openAfter(SETTLE_MS);
@@ -106,6 +109,7 @@ export class Connection {
     // The watchdog slept with the machine, so it proves nothing yet.
     if (this.#source !== null && silent_ms < 1500 * this.heartbeat_s) return;
     this.#attempts = 0;
+    this.#close();
     this.#openAfter(this.#outside.random() * WAKING_MS);
   }
 

@@ -1,8 +1,6 @@
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} FieldElement */
 
-const FIELDS =
-  "textarea, select, input:not([type=hidden]):not([type=submit]):not([type=button])" +
-  ":not([type=reset]):not([type=image]):not([type=file])";
+const NOT_FIELDS = new Set(["hidden", "submit", "button", "reset", "image", "file"]);
 
 /** @type {WeakSet<Element>} fields a person has typed in since they were last saved or reset */
 const typed = new WeakSet();
@@ -18,19 +16,14 @@ export class Field {
   }
 
   /**
-   * The fields inside an element, each group of radio buttons as one.
+   * The field that an element is, or is part of.
    *
-   * @param {Element} root
-   * @returns {Field[]}
+   * @param {Element} element
+   * @returns {Field | null}
    */
-  static in(root) {
-    /** @type {Map<unknown, FieldElement[]>} */
-    const found = new Map();
-    for (const element of /** @type {NodeListOf<FieldElement>} */ (root.querySelectorAll(FIELDS))) {
-      const group = groupOf(element, found);
-      found.set(group, [...(found.get(group) ?? []), element]);
-    }
-    return [...found.values()].map((members) => new Field(members));
+  static of(element) {
+    if (!isField(element)) return null;
+    return new Field(element.type === "radio" && element.name ? groupOf(element) : [element]);
   }
 
   /** What stands for the field across morphs. @returns {FieldElement} */
@@ -90,13 +83,18 @@ export class Field {
   }
 }
 
-/** @param {FieldElement} element @param {Map<unknown, FieldElement[]>} found */
-function groupOf(element, found) {
-  if (element.type !== "radio" || !element.name) return element;
-  const others = [...found.values()].find(
-    ([first]) => first?.type === "radio" && first.name === element.name && first.form === element.form,
-  );
-  return others?.[0] ?? element;
+/** @param {Element} element @returns {element is FieldElement} */
+function isField(element) {
+  if (element instanceof HTMLInputElement) return !NOT_FIELDS.has(element.type);
+  return element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement;
+}
+
+/** The radio buttons of which one can be chosen. @param {FieldElement} element @returns {FieldElement[]} */
+function groupOf(element) {
+  const around = element.form?.elements ?? element.ownerDocument.querySelectorAll("input[type=radio]");
+  return [...around]
+    .filter(isField)
+    .filter((other) => other.type === "radio" && other.name === element.name && other.form === element.form);
 }
 
 /** @param {FieldElement} field @returns {string} */
@@ -115,7 +113,11 @@ function serverValue(field) {
   return said || field.multiple ? said : (field.options[0]?.value ?? "");
 }
 
-/** A browser changes some values on their way in (trims an address, refuses a word for a number). @param {HTMLInputElement} field */
+/**
+ * A browser changes some values on their way in: it trims an address, and refuses a word for a number.
+ *
+ * @param {HTMLInputElement} field
+ */
 function sanitized(field) {
   if (field.value === field.defaultValue) return field.value;
   const copy = /** @type {HTMLInputElement} */ (field.cloneNode());

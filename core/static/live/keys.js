@@ -23,19 +23,6 @@ export function keyText(parts) {
 }
 
 /**
- * The segments of `text`. Types are lost: all but the options come back as text, which `keyText`
- * spells the same.
- *
- * @param {string} text
- * @returns {KeyParts}
- */
-export function partsOf(text) {
-  const options = optionsOf(text);
-  const segments = withoutOptions(text).map(decodeURIComponent);
-  return Object.keys(options).length > 0 ? [...segments, options] : segments;
-}
-
-/**
  * Whether `name` is `key` itself or a prefix of it: naming a key names every key it prefixes.
  *
  * @param {string} name
@@ -53,22 +40,12 @@ export function names(name, key) {
  * @returns {string}
  */
 export function keyPath(key) {
-  return pathWith(key, Object.entries(optionsOf(key)));
-}
-
-/**
- * The address of the same query and parameters as `key`, with these options instead of its own.
- *
- * @param {string} key
- * @param {Iterable<readonly [string, Scalar]>} options
- * @returns {string}
- */
-export function pathWith(key, options) {
-  const path = `/q/${withoutOptions(key).join("/")}`;
-  const pairs = [...options].map(([name, value]) => /** @type {[string, string]} */ ([name, String(value)]));
-  // The server answers any other order with a redirect.
-  const query = new URLSearchParams(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
-  return pairs.length > 0 ? `${path}?${query}` : path;
+  const segments = key.split(":");
+  const options = Object.entries(optionsOf(key));
+  if (options.length === 0) return `/q/${segments.join("/")}`;
+  // Sorted by name, as they stand in the key: the server answers any other order with a redirect.
+  const query = new URLSearchParams(options.map(([name, value]) => [name, String(value)]));
+  return `/q/${segments.slice(0, -1).join("/")}?${query}`;
 }
 
 /**
@@ -85,13 +62,6 @@ export function optionsOf(key) {
   } catch {
     return {}; // a text parameter that happens to begin with a brace
   }
-}
-
-/** @param {string} key */
-function withoutOptions(key) {
-  const segments = key.split(":");
-  if (Object.keys(optionsOf(key)).length > 0) segments.pop();
-  return segments;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Attention } from "./attention.js";
 import { syncAttributes } from "./attributes.js";
-import { KEYED, isAside, keyOf, keyedIn, pairUnkeyed, sameKind } from "./identity.js";
+import { Changes } from "./changes.js";
+import { KEYED, isAside, keyOf, pairUnkeyed, sameKind } from "./identity.js";
 import { move } from "./move.js";
 import { staying } from "./order.js";
 import { SAME, Shown } from "./shown.js";
@@ -9,15 +10,18 @@ import { OwnInput } from "./theirs.js";
 export { bindTheirs } from "./theirs.js";
 
 /**
- * What a morph did to the elements that have an `id` or a `data-key`.
+ * What a morph did, and the removed element that had the focus: a neighbour has it now.
  *
- * @typedef {object} Changes
- * @property {Element[]} added the outermost ones; what is inside them is as new
- * @property {Element[]} changed those whose own text or attributes changed, not those of a keyed element inside
- * @property {Element[]} removed the outermost ones
- * @property {Element[]} moved
- * @property {Map<Element, Element>} from the parents that removed and moved elements had
- * @property {Element | null} focusLost the removed element that had the focus; a neighbour has it now
+ * @typedef {import("./changes.js").Found & {focusLost: Element | null}} Morphed
+ */
+
+/**
+ * @typedef {object} Work
+ * @property {Element} target
+ * @property {DocumentFragment} content
+ * @property {OwnInput} input
+ * @property {Shown | undefined} shown
+ * @property {Element | null} pin
  */
 
 /**
@@ -28,19 +32,19 @@ export { bindTheirs } from "./theirs.js";
  *
  * @param {Element} target
  * @param {string} html
- * @returns {Changes | null} null while something in it is dragged: nothing was done, try again later
+ * @returns {Morphed | null} null while something in it is dragged: nothing was done, try again later
  */
 export function morph(target, html) {
   if (target.matches("[data-dragging]") || target.querySelector("[data-dragging]")) return null;
-  const content = parse(target, Shown.shorten(target, html));
+  const shown = Shown.of(target, html);
+  const content = parse(target, shown ? shown.shorten(html) : html);
   const attention = new Attention(target);
   const input = new OwnInput(target);
-  const work = new Morph(target, content, attention.pin);
-  work.run();
+  const found = new Morph({ target, content, input, shown, pin: attention.pin }).run();
   input.restore();
   const focusLost = attention.restore();
-  Shown.remember(target, html);
-  return { ...work.changes(), focusLost };
+  shown?.remember();
+  return { ...found, focusLost };
 }
 
 /** @param {Element} target @param {string} html */
@@ -53,41 +57,33 @@ function parse(target, html) {
 class Morph {
   #target;
   #source;
+  #input;
+  #shown;
   #pin;
   /** @type {Map<string, Element> | null} */
   #known = null;
   /** @type {Set<Node>} old nodes that have their place in the new content */
   #claimed = new Set();
-  /** @type {Set<Element>} new elements that were reported as added */
-  #added = new Set();
   /** @type {Node[]} */
   #doomed = [];
-  /** @type {Set<Element>} */
-  #changed = new Set();
-  /** @type {Element[]} */
-  #removed = [];
-  /** @type {Element[]} */
-  #moved = [];
-  /** @type {Map<Element, Element>} */
-  #from = new Map();
+  #changes;
 
-  /** @param {Element} target @param {DocumentFragment} source @param {Element | null} pin */
-  constructor(target, source, pin) {
+  /** @param {Work} work */
+  constructor({ target, content, input, shown, pin }) {
     this.#target = target;
-    this.#source = source;
+    this.#changes = new Changes(target);
+    this.#source = content;
+    this.#input = input;
+    this.#shown = shown;
     this.#pin = pin;
   }
 
+  /** @returns {Changes["found"]} */
   run() {
     this.#children(this.#target, this.#source);
     // Only now: what a doomed element holds may have been wanted in another place, alive.
     for (const node of this.#doomed) this.#remove(node);
-  }
-
-  /** @returns {Omit<Changes, "focusLost">} */
-  changes() {
-    const changed = [...this.#changed].filter((element) => element.isConnected);
-    return { added: [...this.#added], changed, removed: this.#removed, moved: this.#moved, from: this.#from };
+    return this.#changes.found;
   }
 
   /** @param {Element} parent @param {ParentNode & Node} source */
@@ -143,19 +139,23 @@ class Morph {
     return this.#known;
   }
 
-  /** A new node: whole, or without its children where one of them lives in the document already. @param {ChildNode} fresh */
+  /**
+   * A new node: whole, or without its children where one of them lives in the document already.
+   *
+   * @param {ChildNode} fresh
+   */
   #make(fresh) {
     if (!(fresh instanceof Element)) return fresh;
     if (fresh.hasAttribute(SAME)) return this.#again(fresh);
     const known = this.#index();
-    const holdsOld = known.size > 0 && [...fresh.querySelectorAll(KEYED)].some((inside) => known.has(keyOf(inside) ?? ""));
+    const inside = known.size ? [...fresh.querySelectorAll(KEYED)] : [];
+    const holdsOld = inside.some((element) => known.has(keyOf(element) ?? ""));
     return holdsOld ? /** @type {Element} */ (this.#target.ownerDocument.importNode(fresh, false)) : fresh;
   }
 
   /** What was said to be there already, and is not: a key that occurs twice. @param {Element} fresh */
   #again(fresh) {
-    const text = Shown.text(this.#target, fresh.getAttribute("data-key") ?? "");
-    return /** @type {Element} */ (parse(this.#target, text).firstElementChild);
+    return parse(this.#target, this.#shown?.text(fresh) ?? "").firstElementChild ?? fresh;
   }
 
   /** @param {Element} parent @param {readonly Node[]} olds @param {readonly Node[]} nodes */
@@ -174,34 +174,22 @@ class Morph {
   /** @param {Element} parent @param {Node} node @param {Node | null} before */
   #put(parent, node, before) {
     const old = this.#claimed.has(node);
-    if (old && node instanceof Element && keyOf(node)) {
-      this.#moved.push(node);
-      this.#from.set(node, /** @type {Element} */ (node.parentElement));
-    }
-    if (!old) this.#report(parent, node);
+    if (!old) this.#changes.add(parent, node);
+    else if (node instanceof Element && keyOf(node)) this.#changes.move(node);
     move(parent, node, before);
-  }
-
-  /** @param {Element} parent @param {Node} node */
-  #report(parent, node) {
-    for (let around = parent; around !== this.#target; around = /** @type {Element} */ (around.parentElement)) {
-      if (this.#added.has(around)) return;
-    }
-    const keyed = keyedIn(node);
-    for (const element of keyed) this.#added.add(element);
-    if (!keyed.length && !isBlank(node)) this.#change(parent);
   }
 
   /** @param {Node} old @param {Node} fresh */
   #become(old, fresh) {
     if (!(old instanceof Element && fresh instanceof Element)) {
       if (old.nodeValue === fresh.nodeValue) return;
-      if (!isBlank(old) || !isBlank(fresh)) this.#change(old.parentElement);
+      this.#changes.write(old, fresh.nodeValue);
       old.nodeValue = fresh.nodeValue;
       return;
     }
     if (fresh.hasAttribute(SAME) || old.isEqualNode(fresh)) return;
-    if (syncAttributes(old, fresh) && !old.matches("input[type=hidden]")) this.#change(old);
+    this.#input.touch(old);
+    if (syncAttributes(old, fresh) && !old.matches("input[type=hidden]")) this.#changes.change(old);
     if (old instanceof HTMLTextAreaElement) this.#text(old, /** @type {HTMLTextAreaElement} */ (fresh));
     else if (!ownsChildren(old, fresh)) this.#children(old, fresh);
   }
@@ -210,25 +198,14 @@ class Morph {
   #text(old, fresh) {
     if (old.defaultValue === fresh.defaultValue) return;
     old.defaultValue = fresh.defaultValue;
-    this.#change(old);
-  }
-
-  /** @param {Element | null} element */
-  #change(element) {
-    const keyed = element?.closest(KEYED);
-    if (keyed && keyed !== this.#target && this.#target.contains(keyed) && !this.#added.has(keyed)) this.#changed.add(keyed);
+    this.#changes.change(old);
   }
 
   /** @param {Node} node */
   #remove(node) {
     const parent = node.parentElement;
     if (this.#claimed.has(node) || !parent) return;
-    const keyed = keyedIn(node);
-    for (const element of keyed) {
-      this.#removed.push(element);
-      this.#from.set(element, /** @type {Element} */ (element.parentElement));
-    }
-    if (!keyed.length && !isBlank(node)) this.#change(parent);
+    this.#changes.remove(parent, node);
     parent.removeChild(node);
   }
 }
@@ -258,9 +235,4 @@ function ownsChildren(old, fresh) {
 /** @param {Node} node */
 function isUnkeyed(node) {
   return !keyOf(node);
-}
-
-/** @param {Node} node */
-function isBlank(node) {
-  return !(node instanceof Element) && !node.nodeValue?.trim();
 }

@@ -23,7 +23,11 @@ export function move(parent, node, before) {
  */
 function stateOf(element) {
   const all = [element, ...element.querySelectorAll("*")];
-  return [...all.filter(isScrolled).map(scroll), ...all.filter(isModal).map(modal), ...all.filter(isPopover).map(popover)];
+  return [
+    ...all.filter(isScrolled).map(scroll),
+    ...all.filter(isModal).map(modal),
+    ...all.filter(isPopover).map(popover),
+  ];
 }
 
 /** @param {Element} element */

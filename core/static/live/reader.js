@@ -33,10 +33,10 @@ export class Reader {
    * Never rejects: what can go wrong is an answer too.
    *
    * @param {string} path
-   * @param {{floor?: Stamp | null, etag?: string | null, signal?: AbortSignal}} [conditions]
+   * @param {{floor?: Stamp | null, etag?: string | null}} [conditions]
    * @returns {Promise<Answer>}
    */
-  async read(path, { floor = null, etag = null, signal } = {}) {
+  async read(path, { floor = null, etag = null } = {}) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "text/html" };
     if (floor !== null) headers["Live-Floor"] = String(floor);
@@ -44,7 +44,6 @@ export class Reader {
     // A read that hangs would block its key for ever, since reads of one key are never parallel.
     const deadline = new AbortController();
     const cancel = this.#clock.after(LONGEST_READ_MS, () => deadline.abort());
-    signal?.addEventListener("abort", () => deadline.abort(), { once: true });
     try {
       const response = await this.#fetch(path, {
         headers,

@@ -65,9 +65,12 @@ export class Session {
   /** Somebody looks, or does not; what they see is brought up to date first. */
   #look() {
     const { store, tabs, document } = this.#outside;
-    if (document.hidden) store.pause();
-    else store.resume();
-    tabs.join();
+    if (document.hidden) {
+      store.pause();
+    } else {
+      store.resume();
+      tabs.join();
+    }
     tabs.look();
   }
 

@@ -1,32 +1,40 @@
-import { isOurChange } from './attributes.js';
-import { isAside } from './identity.js';
+import { isOurChange } from "./attributes.js";
+import { isAside } from "./identity.js";
 
 /** Below this a browser parses everything faster than one could notice. */
 const LONG_CHARACTERS = 50_000;
 const MARK = ' data-key="';
-const VOID = new Set(['br', 'hr', 'img', 'input', 'source', 'track']);
+const VOID = new Set(["br", "hr", "img", "input", "source", "track"]);
 
 /** Says of an element in new content: it is what the page shows already. */
-export const SAME = 'data-live-same';
+export const SAME = "data-live-same";
 
-/** @typedef {{start: number, end: number, name: string, key: string}} Span an outermost element with a data-key, in a text */
+/**
+ * An outermost element with a data-key, in a text.
+ *
+ * @typedef {{start: number, end: number, name: string, key: string}} Span
+ */
 
 /** @type {WeakMap<Element, Shown>} */
 const all = new WeakMap();
 
 /**
- * The html that an element's content was made of, as long as that is still what the page shows.
+ * The html that an element's content was made of, as far as that is still what the page shows.
  *
  * A course of 200 chapters is 3 MB of html, and parsing it is most of a morph: what came last time
  * too, letter by letter, need not be parsed again.
  */
 export class Shown {
-  /** @type {Map<string, string> | null} by key */
-  #texts = null;
+  /** @type {Map<string, string>} by key */
+  #texts = new Map();
+  /** @type {Map<string, string>} */
+  #next = new Map();
+  #element;
   #observer;
 
   /** @param {Element} element */
   constructor(element) {
+    this.#element = element;
     this.#observer = new MutationObserver((records) => this.#notice(records));
     this.#observer.observe(element, {
       attributeOldValue: true,
@@ -37,82 +45,88 @@ export class Shown {
   }
 
   /**
-   * What a long text need not say again: the same text with elements that only carry `SAME`.
+   * The one for an element that is to show *html*, where that is long enough to be worth it.
    *
    * @param {Element} element
    * @param {string} html
-   * @returns {string}
+   * @returns {Shown | undefined}
    */
-  static shorten(element, html) {
+  static of(element, html) {
     const shown = all.get(element);
-    return shown ? shown.#shorten(html) : html;
+    if (html.length >= LONG_CHARACTERS) {
+      const found = shown ?? new Shown(element);
+      all.set(element, found);
+      return found;
+    }
+    if (shown) shown.#observer.disconnect();
+    all.delete(element);
+    return undefined;
   }
 
   /**
-   * To be called when the element shows *html*, before anybody else changes it.
+   * The same html, where elements that are shown already carry only `SAME`.
    *
-   * @param {Element} element
    * @param {string} html
+   * @returns {string}
    */
-  static remember(element, html) {
-    if (html.length < LONG_CHARACTERS) {
-      Shown.#forget(element);
-      return;
-    }
-    const shown = all.get(element) ?? new Shown(element);
-    all.set(element, shown);
-    shown.#observer.takeRecords();
-    shown.#texts = textsIn(html);
-  }
-
-  /** What an element that carries `SAME` stands for. @param {Element} element @param {string} key */
-  static text(element, key) {
-    const shown = all.get(element);
-    return (shown && shown.#texts && shown.#texts.get(key)) ?? '';
-  }
-
-  /** @param {Element} element */
-  static #forget(element) {
-    const shown = all.get(element);
-    if (shown) shown.#observer.disconnect();
-    all.delete(element);
-  }
-
-  /** @param {string} html */
-  #shorten(html) {
+  shorten(html) {
     this.#notice(this.#observer.takeRecords());
-    const known = this.#texts;
-    if (!known) return html;
-    let short = '';
+    this.#next = new Map();
+    let short = "";
     let from = 0;
     for (const { start, end, name, key } of spansIn(html)) {
-      if (known.get(key) !== html.slice(start, end)) continue;
+      const text = html.slice(start, end);
+      this.#next.set(key, this.#next.has(key) ? "" : text);
+      if (this.#texts.get(key) !== text) continue;
       short += `${html.slice(from, start)}<${name} data-key="${key}" ${SAME}></${name}>`;
       from = end;
     }
     return short + html.slice(from);
   }
 
+  /** What an element that carries `SAME` stands for. @param {Element} fresh @returns {string} */
+  text(fresh) {
+    return this.#texts.get(fresh.getAttribute("data-key") ?? "") ?? "";
+  }
+
+  /** To be called when the element shows what was shortened last, before anybody else changes it. */
+  remember() {
+    this.#observer.takeRecords();
+    this.#texts = this.#next;
+  }
+
   /** @param {readonly MutationRecord[]} records */
   #notice(records) {
-    if (!records.every(isHarmless)) this.#texts = null;
+    for (const record of records) {
+      if (isHarmless(record)) continue;
+      this.#forgetAround(record.target);
+      for (const node of [...record.addedNodes, ...record.removedNodes]) this.#forgetIn(node);
+    }
+  }
+
+  /** @param {Node} node */
+  #forgetAround(node) {
+    let around = node instanceof Element ? node : node.parentElement;
+    for (; around && around !== this.#element; around = around.parentElement) {
+      this.#texts.delete(around.getAttribute("data-key") ?? "");
+    }
+  }
+
+  /** @param {Node} node */
+  #forgetIn(node) {
+    if (!(node instanceof Element)) return;
+    for (const element of [node, ...node.querySelectorAll("[data-key]")]) {
+      this.#texts.delete(element.getAttribute("data-key") ?? "");
+    }
   }
 }
 
 /** Whether a morph would let a change be. @param {MutationRecord} record */
 function isHarmless({ type, target, attributeName, oldValue, addedNodes, removedNodes }) {
   if (!(target instanceof Element)) return false;
-  if (type === 'attributes') return isOurChange(target, attributeName ?? '', oldValue);
-  if (target.closest('.field-theirs, [data-live-own], [data-errors]')) return true;
+  if (type === "attributes") return isOurChange(target, attributeName ?? "", oldValue);
+  if (target.closest(".field-theirs, [data-live-own], [data-errors]")) return true;
   return [...addedNodes, ...removedNodes].every(isAside);
-}
-
-/** @param {string} html */
-function textsIn(html) {
-  /** @type {Map<string, string>} */
-  const texts = new Map();
-  for (const { start, end, key } of spansIn(html)) texts.set(key, texts.has(key) ? '' : html.slice(start, end));
-  return texts;
 }
 
 /**
@@ -126,11 +140,11 @@ function textsIn(html) {
  */
 function* spansIn(html) {
   for (let at = html.indexOf(MARK); at >= 0; at = html.indexOf(MARK, at)) {
-    const start = html.lastIndexOf('<', at);
+    const start = html.lastIndexOf("<", at);
     const name = /^<([a-z]+) /.exec(html.slice(start, start + 20))?.[1];
     const key = html.slice(at + MARK.length, html.indexOf('"', at + MARK.length));
     const end = name && !VOID.has(name) ? endOf(html, start, name) : -1;
-    if (name && end >= 0 && !key.includes('&')) yield { start, end, name, key };
+    if (name && end >= 0 && !key.includes("&")) yield { start, end, name, key };
     at = end >= 0 ? end : at + MARK.length;
   }
 }
@@ -157,6 +171,7 @@ function endOf(html, start, name) {
 /** @param {string} html @param {string} opening @param {number} from */
 function nextTag(html, opening, from) {
   let at = html.indexOf(opening, from);
-  while (at >= 0 && /[\w-]/.test(html[at + opening.length] ?? '')) at = html.indexOf(opening, at + 1);
+  // "<li" also begins "<link>".
+  while (at >= 0 && !" >\n\t/".includes(html.charAt(at + opening.length))) at = html.indexOf(opening, at + 1);
   return at;
 }

@@ -152,12 +152,13 @@ export class Store {
    */
   #settle(key, watched, stamp, listener, empty) {
     const { entry } = watched;
-    const behind = empty || (stamp?.isBefore(entry.stamp) ?? false);
-    if (behind && entry.body !== null) {
-      listener({ kind: "shown", answer: entry.body, want: this.#want({ cause: "shown", own: true }) });
-    } else if (behind && !entry.reading) {
-      this.invalidate([key], { stamp: null, cause: "shown", own: true });
-    } else if (stamp !== null && entry.stamp?.isBefore(stamp)) {
+    if (empty || stamp?.isBefore(entry.stamp)) {
+      if (entry.body !== null) {
+        listener({ kind: "shown", answer: entry.body, want: this.#want({ cause: "shown", own: true }) });
+      } else if (!entry.reading) {
+        this.invalidate([key], { stamp: null, cause: "shown", own: true });
+      }
+    } else if (String(stamp) !== String(entry.stamp)) {
       this.invalidate([key], { stamp, cause: "shown" });
     }
   }

@@ -16,37 +16,50 @@ const SHOWN_CHARACTERS = 60;
 /** @type {WeakMap<Element, Dispute>} by the field's element and by the control */
 const disputes = new WeakMap();
 
-/** The fields in an element that hold a person's own input, across one morph. */
+/** What people put into the fields of an element, across one morph. */
 export class OwnInput {
   #root;
-  /** @type {Map<Element, {mine: string, said: string, was: string | null}>} */
-  #held = new Map();
+  /** @type {Map<Element, {field: Field, mine: string | null, said: string}>} by each element of a field */
+  #touched = new Map();
+  /** @type {Map<Element, string>} what hidden fields said */
+  #hidden = new Map();
 
   /** @param {Element} root */
   constructor(root) {
     this.#root = root;
-    for (const field of Field.in(root)) {
-      if (!field.isEdited) continue;
-      const own = { mine: field.live, said: field.server, was: field.was?.value ?? null };
-      for (const member of field.members) this.#held.set(member, own);
-    }
+  }
+
+  /** To be called before the morph changes an element. @param {Element} element */
+  touch(element) {
+    if (element instanceof HTMLInputElement && element.type === "hidden") this.#hidden.set(element, element.value);
+    if (this.#touched.has(element)) return;
+    const field = Field.of(element);
+    if (!field) return;
+    const own = { field, mine: field.isEdited ? field.live : null, said: field.server };
+    for (const member of field.members) this.#touched.set(member, own);
   }
 
   /** Puts people's input back, shows the server's where nobody typed, and asks where both changed. */
   restore() {
-    for (const field of Field.in(this.#root)) {
-      const held = field.members.map((member) => this.#held.get(member)).find((own) => own);
-      if (held) this.#keep(field, held);
-      else follow(field);
-    }
-    for (const control of this.#root.querySelectorAll(".field-theirs")) {
+    for (const own of new Set(this.#touched.values())) this.#restore(own);
+    for (const control of [...this.#root.getElementsByClassName("field-theirs")]) {
       const lead = disputes.get(control)?.field.lead;
       if (!lead || !this.#root.contains(lead)) control.remove();
     }
   }
 
-  /** @param {Field} field @param {{mine: string, said: string, was: string | null}} held */
-  #keep(field, { mine, said, was }) {
+  /** @param {{field: Field, mine: string | null, said: string}} own */
+  #restore({ field: before, mine, said }) {
+    const lead = before.members.find((member) => this.#root.contains(member));
+    // A group of radio buttons may have got and lost some.
+    const field = lead && Field.of(lead);
+    if (!field) return;
+    if (mine === null) follow(field);
+    else this.#keep(field, mine, said);
+  }
+
+  /** @param {Field} field @param {string} mine @param {string} said */
+  #keep(field, mine, said) {
     field.show(mine);
     const theirs = field.server;
     const base = disputes.get(field.lead)?.base ?? said;
@@ -56,7 +69,8 @@ export class OwnInput {
     }
     dispute(field, base, theirs);
     // Until the person decides, a save has to say what it was based on: that is how the server notices.
-    if (field.was && was !== null) field.was.value = was;
+    const was = field.was && this.#hidden.get(field.was);
+    if (field.was && was !== undefined && was !== null) field.was.value = was;
   }
 }
 

@@ -26,11 +26,6 @@ export class Watchlist {
   /** @type {Stamp | null} everything up to here was heard */
   heard = null;
 
-  /** @type {boolean} whether there is a key that no stream has answered for */
-  get incomplete() {
-    return [...this.#items.values()].some(({ confirmed }) => !confirmed);
-  }
-
   get size() {
     return this.#items.size;
   }
@@ -88,16 +83,18 @@ export class Watchlist {
   }
 
   /**
-   * A stream that covers `covered` has begun: of these the `stale` have changed, at or before `id`.
+   * A stream that watches `covered` has begun: of these the `stale` have changed, at or before `id`.
    *
    * @param {Stamp | null} id null while Redis is away: then nothing is known of any stamp
    * @param {Iterable<string>} covered
    * @param {Iterable<string>} stale
    */
   begin(id, covered, stale) {
-    for (const key of covered) {
-      const item = this.#items.get(key);
-      if (item !== undefined) item.confirmed = true;
+    const watched = new Set(covered);
+    for (const [key, item] of this.#items) {
+      // The streams before this one watched it up to `heard`, and this one does not.
+      if (item.confirmed && !watched.has(key)) item.since = this.heard;
+      item.confirmed = watched.has(key);
     }
     this.heard = id;
     this.change(id, stale);

@@ -1,3 +1,4 @@
+import { isPlain } from "./click.js";
 import { confirmed } from "./confirmation.js";
 import { focusOn } from "./focus.js";
 import { Sheet } from "./sheet.js";
@@ -108,15 +109,6 @@ export class Dialogs {
     menu?.hidePopover?.();
     new Sheet(main, link).open();
   }
-}
-
-/**
- * Whether a click means "open it here": any other opens a tab, a window, or saves.
- *
- * @param {MouseEvent} event
- */
-function isPlain(event) {
-  return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 }
 
 /** @param {Element} main of an error page */

@@ -1,4 +1,5 @@
 import { keyText, optionsOf } from "../live/keys.js";
+import { isPlain } from "./click.js";
 import { fieldsNamed, fieldsOf } from "./fields.js";
 
 /** @typedef {string | number | boolean} Option */
@@ -97,13 +98,14 @@ export class Options {
     const key = isBare ? bare : `${bare}:${keyText([options])}`;
     if (key === text) return;
     region.setAttribute("key", key);
-    if (form?.hasAttribute("data-history")) this.#remember(new Set([...Object.keys(had), ...namesOf(form)]), options);
+    if (!form?.hasAttribute("data-history")) return;
+    this.#remember([...Object.keys(had), ...namesOf(form)], options);
   }
 
   /**
    * Other parts of the page's query, such as how a list is shown, stay.
    *
-   * @param {Set<string>} names
+   * @param {string[]} names
    * @param {Given} options
    */
   #remember(names, options) {
@@ -160,11 +162,6 @@ function namesOf(form) {
 function textOf(form, name) {
   const value = new FormData(form).get(name);
   return typeof value === "string" ? value.trim() : "";
-}
-
-/** @param {MouseEvent} event */
-function isPlain(event) {
-  return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 }
 
 /**

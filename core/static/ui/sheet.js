@@ -1,4 +1,4 @@
-import { focusOn, isFocusLost } from "./focus.js";
+import { focusOn } from "./focus.js";
 import { closeButton, make } from "./pieces.js";
 
 let count = 0;
@@ -43,14 +43,9 @@ export class Sheet {
 
   #leave() {
     this.#dialog.remove();
-    if (!this.#focusLink()) return;
-    // What was done here may move or redraw the link, and the focus goes back to it once more.
-    document.addEventListener("live:updated", () => isFocusLost() && this.#focusLink(), { once: true });
-  }
-
-  #focusLink() {
+    // An update may have drawn the link anew meanwhile.
     const same = `a[data-dialog][href="${CSS.escape(this.#href)}"]`;
-    return focusOn(this.#link) || focusOn(document.querySelector(same));
+    if (!focusOn(this.#link)) focusOn(document.querySelector(same));
   }
 }
 

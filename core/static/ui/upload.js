@@ -1,5 +1,6 @@
 import { readAnswer } from "./answer.js";
-import { make } from "./pieces.js";
+import { fieldsOf } from "./fields.js";
+import { UploadBar } from "./upload_bar.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./submission.js").Submission} Submission */
@@ -11,7 +12,9 @@ export class Upload {
   #running = 0;
 
   /**
-   * @param {{newRequest: () => XMLHttpRequest, window: Pick<Window, "addEventListener" | "removeEventListener">}} outside
+   * @param {object} outside
+   * @param {() => XMLHttpRequest} outside.newRequest
+   * @param {Pick<Window, "addEventListener" | "removeEventListener">} outside.window
    */
   constructor({ newRequest, window }) {
     this.#newRequest = newRequest;
@@ -26,6 +29,8 @@ export class Upload {
    * @returns {Promise<Answer>}
    */
   async send(submission) {
+    const problem = tooLarge(submission.form);
+    if (problem) return { problem };
     const request = this.#newRequest();
     const bar = new UploadBar(submission.form, () => request.abort());
     this.#begin();
@@ -48,48 +53,6 @@ export class Upload {
   }
 }
 
-/** The bar of one upload, its percentage in words, and the way to call it off. */
-class UploadBar {
-  #bar;
-  #isOurs;
-  #row;
-  #words = make("span", { class: "hint" }, "Starting");
-
-  /**
-   * @param {HTMLFormElement} form
-   * @param {() => void} cancel
-   */
-  constructor(form, cancel) {
-    const found = form.querySelector("progress");
-    this.#isOurs = found === null;
-    this.#bar = found ?? make("progress", { max: "100", "aria-label": "Upload progress", "data-live-aside": true });
-    const button = make("button", { type: "button", class: "button quiet" }, "Cancel upload");
-    button.addEventListener("click", cancel);
-    this.#row = make("p", { class: "upload-state", "data-live-aside": true }, this.#words, " ", button);
-    if (this.#isOurs) form.append(this.#bar);
-    this.#bar.after(this.#row);
-    this.#bar.max = 100;
-    this.#bar.value = 0;
-    this.#bar.hidden = false;
-  }
-
-  /**
-   * @param {number} loaded bytes
-   * @param {number} total bytes
-   */
-  show(loaded, total) {
-    const percent = total > 0 ? Math.floor((loaded / total) * 100) : 0;
-    this.#bar.value = percent;
-    this.#words.textContent = percent < 100 ? `${percent} % sent` : "Sent; the file is being checked";
-  }
-
-  remove() {
-    this.#row.remove();
-    if (this.#isOurs) this.#bar.remove();
-    else this.#bar.hidden = true;
-  }
-}
-
 /**
  * @param {XMLHttpRequest} request
  * @param {Submission} submission
@@ -109,6 +72,32 @@ function answerOf(request, { url, headers, data }, bar) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(data);
   });
+}
+
+/**
+ * A server that refuses a body closes the connection on it, and no browser tells that from a broken
+ * one: so what is too large (`data-max-bytes`) is not sent at all.
+ *
+ * @param {HTMLFormElement} form
+ * @returns {import("./answer.js").Problem | null}
+ */
+function tooLarge(form) {
+  for (const field of fieldsOf(form)) {
+    const most = Number(field.dataset["maxBytes"]);
+    const files = field instanceof HTMLInputElement ? (field.files ?? []) : [];
+    const file = [...files].find(({ size }) => size > most);
+    if (!file) continue;
+    const limit = `${megabytes(most)}, the most that can be uploaded here`;
+    const detail = `“${file.name}” is larger than ${limit}. Nothing was sent.`;
+    return { status: 413, detail, errors: { [field.name]: "Choose a smaller file." } };
+  }
+  return null;
+}
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  const format = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+  return format.format(bytes / 1_000_000);
 }
 
 /** @param {Event} event */

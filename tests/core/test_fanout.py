@@ -1,0 +1,288 @@
+"""The fan-out under gunicorn: bad readers harm nobody, and nothing of a browser outlives it."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from core import Settings
+from core.bus import Bus, Notice
+from tests.conftest import settings_for
+from tests.servers import Gunicorn, gunicorn, missing, wait_until
+
+KEY = "chapters:list:1"
+BIG = "x" * 4000
+
+OWNED = "owned sockets"
+PULLED = "generators"
+_THREADS = "--worker-class gthread --threads 24"
+
+
+@dataclass
+class Site:
+    """One gunicorn worker, the bus that it hears, and a signed-in user's cookie."""
+
+    server: Gunicorn
+    bus: Bus
+    cookie: str
+
+    @property
+    def worker(self) -> int:
+        return self.server.workers[0]
+
+    def publish(self, key: str = KEY, trace: str = "") -> None:
+        """Say that *key* changed."""
+        self.bus.publish(Notice((key,), "test", trace))
+
+    def connect(self, *keys: str, receive_buffer_bytes: int | None = None) -> "Reader":
+        """Open a stream of *keys*."""
+        return Reader(self.server.url, self.cookie, keys or (KEY,), receive_buffer_bytes)
+
+    def descriptors(self) -> int:
+        """How many descriptors the worker has open."""
+        return len(list(Path(f"/proc/{self.worker}/fd").iterdir()))
+
+
+class Reader:
+    """A browser that reads when it is told to."""
+
+    def __init__(
+        self, url: str, cookie: str, keys: tuple[str, ...], receive_buffer_bytes: int | None = None
+    ) -> None:
+        address = urlsplit(url)
+        self._socket = socket.socket()
+        if receive_buffer_bytes is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self._socket.settimeout(20)
+        self._socket.connect((address.hostname, address.port))
+        query = "&".join(f"key={key}" for key in keys)
+        head = f"GET /live?{query} HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {cookie}\r\n\r\n"
+        self._socket.sendall(head.encode())
+        self._data = b""
+
+    def close(self) -> None:
+        """Leave."""
+        self._socket.close()
+
+    def frame(self, event: str) -> dict[str, Any]:
+        """The data of the next frame with this name; others are passed over."""
+        while True:
+            while b"\n\n" not in self._data:
+                read = self._socket.recv(65536)
+                assert read, f"the stream ended before {event}"
+                self._data += read
+            block, self._data = self._data.split(b"\n\n", 1)
+            fields = dict(
+                line.split(": ", 1) for line in block.decode().splitlines() if ": " in line
+            )
+            if fields.get("event") == event:
+                data: dict[str, Any] = json.loads(fields["data"])
+                return data
+
+    def everything(self) -> str:
+        """All that comes until the stream ends."""
+        while read := self._socket.recv(65536):
+            self._data += read
+        return self._data.decode()
+
+
+@pytest.fixture
+def start(tmp_path: Path, filled_sqlite: Path, valkey: str) -> Iterator[Callable[..., Any]]:
+    """Starts a site: ``with start(stall_s="1") as site``."""
+    shutil.copytree(filled_sqlite, tmp_path / "var")
+    settings = settings_for(f"sqlite:///{tmp_path / 'var' / 'db.sqlite3'}", valkey, tmp_path)
+    bus = Bus(settings)
+
+    @contextmanager
+    def started(carrier: str = OWNED, arguments: str = "", **chosen: str) -> Iterator[Site]:
+        environment = environment_of(settings) | {
+            f"COURSEWIRE_{name.upper()}": value for name, value in chosen.items()
+        }
+        if carrier == PULLED:
+            arguments += _THREADS
+        environment |= {"GUNICORN_CMD_ARGS": arguments, "WEB_CONCURRENCY": "1"}
+        scheme = "https" if "--certfile" in arguments else "http"
+        with gunicorn(tmp_path, scheme=scheme, **environment) as server:
+            yield Site(server, bus, sign_in(server.url))
+
+    yield started
+    bus.close()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    return {
+        "COURSEWIRE_DATABASE_URL": settings.database_url,
+        "COURSEWIRE_REDIS_URL": settings.redis_url,
+        "COURSEWIRE_REDIS_PREFIX": settings.redis_prefix,
+        "COURSEWIRE_UPLOAD_DIR": str(settings.upload_dir),
+    }
+
+
+def sign_in(url: str) -> str:
+    """The cookie of a signed-in owner."""
+    with httpx.Client(base_url=url, verify=False) as client:  # noqa: S501  a certificate of its own
+        body = {"email": "owner@example.test", "password": "demo"}
+        client.post("/a/accounts/sign-in", json=body).raise_for_status()
+        return f"coursewire_session={client.cookies['coursewire_session']}"
+
+
+@pytest.mark.parametrize("carrier", [OWNED, PULLED])
+def test_a_notice_reaches_those_who_watch_its_key_and_nobody_else(
+    start: Callable[..., Any], carrier: str
+) -> None:
+    with start(carrier, heartbeat_s="0.5") as site:
+        one, two = site.connect(KEY, "media:list"), site.connect()
+        other = site.connect("courses:detail:1")
+        with closing(one), closing(two), closing(other):
+            for reader in (one, two, other):
+                reader.frame("hello")
+
+            site.publish(trace="first")
+
+            assert one.frame("stale") == stale(["chapters", "list", 1], trace="first")
+            assert two.frame("stale") == stale(["chapters", "list", 1], trace="first")
+            site.publish("courses:detail:1", trace="second")
+            assert other.frame("stale")["trace"] == "second"
+
+
+@pytest.mark.parametrize("carrier", [OWNED, PULLED])
+def test_a_prefix_names_all_its_keys_in_one_frame(start: Callable[..., Any], carrier: str) -> None:
+    with start(carrier) as site, closing(site.connect(KEY, "chapters:outline:1")) as reader:
+        reader.frame("hello")
+
+        site.publish("chapters")
+
+        keys = reader.frame("stale")["keys"]
+        assert sorted(keys) == [["chapters", "list", 1], ["chapters", "outline", 1]]
+
+
+@pytest.mark.parametrize("carrier", [OWNED, PULLED])
+def test_a_worker_that_is_told_to_end_says_bye_first(
+    start: Callable[..., Any], carrier: str
+) -> None:
+    with start(carrier) as site, closing(site.connect()) as reader:
+        reader.frame("hello")
+
+        site.server.process.terminate()
+
+        assert reader.frame("bye")["reason"] == "drain"
+        assert "event" not in reader.everything()
+
+
+def test_a_browser_that_never_reads_delays_nobody_and_is_closed(
+    start: Callable[..., Any],
+) -> None:
+    with start(stall_s="0.5", heartbeat_s="0.5") as site:
+        before = site.descriptors()
+        with closing(site.connect(receive_buffer_bytes=4096)), closing(site.connect()) as good:
+            good.frame("hello")
+
+            for number in range(100):
+                site.publish(trace=f"{number} {BIG}")
+                assert good.frame("stale")["trace"].split()[0] == str(number)
+
+            good.frame("beat")
+            wait_until(lambda: site.descriptors() == before + 1, "end of the stalled stream")
+
+
+def test_a_browser_that_cannot_keep_up_is_told_so_in_whole_frames(
+    start: Callable[..., Any],
+) -> None:
+    with start(stall_s="0.2", heartbeat_s="10") as site:
+        slow, good = site.connect(receive_buffer_bytes=4096), site.connect()
+        with closing(slow), closing(good):
+            good.frame("hello")
+            for number in range(100):
+                site.publish(trace=f"{number} {BIG}")
+                good.frame("stale")
+            limit = time.monotonic() + 0.5
+            wait_until(lambda: time.monotonic() > limit, "moment beyond the stall limit")
+
+            ending = slow.everything().rsplit("\n\n", 2)
+
+        assert ending[-1] == ""
+        assert 'event: bye\ndata: {"reason":"slow"' in ending[-2]
+
+
+def test_nothing_of_a_browser_outlives_it(start: Callable[..., Any]) -> None:
+    with start() as site:
+        idle = site.descriptors()
+
+        for _ in range(20):
+            readers = [site.connect() for _ in range(50)]
+            for reader in readers:
+                reader.close()
+
+        wait_until(lambda: site.descriptors() <= idle, "end of a thousand streams")
+        with closing(site.connect()) as last:
+            last.frame("hello")
+            site.publish()
+            last.frame("stale")
+
+
+def test_more_streams_than_the_limits_are_refused_with_a_time_to_come_back(
+    start: Callable[..., Any],
+) -> None:
+    with start(streams_per_user="2") as site:
+        one, two = site.connect(), site.connect()
+        with closing(one), closing(two):
+            one.frame("hello")
+            two.frame("hello")
+
+            address, headers = f"{site.server.url}/live?key={KEY}", {"Cookie": site.cookie}
+            refused = httpx.get(address, headers=headers)
+
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.json()["detail"].startswith("You have too many streams open.")
+
+
+def test_under_tls_the_stream_falls_back_by_itself(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    if shutil.which("openssl") is None:
+        missing("openssl", "apt-get install openssl")
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-keyout",
+            str(tmp_path / "key.pem"),
+            "-out",
+            str(tmp_path / "cert.pem"),
+            "-subj",
+            "/CN=127.0.0.1",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    arguments = f"--certfile {tmp_path / 'cert.pem'} --keyfile {tmp_path / 'key.pem'}"
+
+    with start(arguments=arguments) as site:
+        address = f"{site.server.url}/live?key={KEY}"
+        headers = {"Cookie": site.cookie}
+        with httpx.stream("GET", address, headers=headers, verify=False) as stream:  # noqa: S501
+            lines = stream.iter_lines()
+            assert any("event: hello" in line for line in lines)
+            site.publish(trace="over TLS")
+            assert any("over TLS" in line for line in lines)
+
+
+def stale(*keys: list[Any], trace: str) -> dict[str, Any]:
+    return {"keys": list(keys), "cause": "test", "trace": trace, "spread_ms": 0}

@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Connection, streamUrl } from "../../core/static/live/connection.js";
+import { at, Clock, Streams } from "./engine.js";
+
+const LIST = "chapters:list:42";
+const DETAIL = "courses:detail:42";
+
+/** @type {Clock} */
+let clock;
+/** @type {Streams} */
+let streams;
+/** @type {Connection} */
+let connection;
+/** @type {string[]} */
+let states;
+let isOnline = true;
+
+beforeEach(() => {
+  clock = new Clock();
+  streams = new Streams();
+  isOnline = true;
+  connection = new Connection({
+    url: "/live",
+    open: streams.open,
+    clock,
+    random: () => 0.5,
+    backoff: (attempt) => 1_000 * 2 ** attempt,
+    isOnline: () => isOnline,
+  });
+  states = [];
+  connection.states.subscribe((state) => states.push(state));
+});
+
+async function live(keys = [LIST]) {
+  connection.watch(keys.map((key) => [key, at(40)]));
+  await clock.pass(20);
+  streams.last.hello(at(50));
+}
+
+test("the keys of one moment make one stream", async () => {
+  connection.watch([[LIST, at(40)]]);
+  connection.watch([[LIST, at(40)], [DETAIL, at(40)]]);
+
+  await clock.pass(20);
+
+  assert.equal(streams.all.length, 1);
+  assert.deepEqual(streams.last.keys, [LIST, DETAIL]);
+  assert.equal(streams.last.since, String(at(40)));
+});
+
+test("it is live when the server has said hello, not before", async () => {
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+  assert.equal(connection.state, "connecting");
+
+  streams.last.hello(at(50));
+
+  assert.equal(connection.state, "live");
+});
+
+test("a page that shows nothing live is live without a stream", async () => {
+  connection.watch([]);
+  await clock.pass(1_000);
+
+  assert.deepEqual(states, ["live"]);
+  assert.equal(streams.all.length, 0);
+});
+
+test("a new key is a new stream, which goes on where the old one was heard", async () => {
+  await live();
+  streams.last.say("beat", {}, at(55));
+
+  connection.watch([[LIST, at(40)], [DETAIL, at(53)]]);
+  await clock.pass(200);
+
+  assert.equal(streams.all.length, 2);
+  assert.equal(streams.alive.length, 1);
+  assert.deepEqual(streams.last.keys, [LIST, `${DETAIL}@${at(53)}`]);
+  assert.equal(streams.last.since, String(at(55)));
+  assert.deepEqual(states, ["live"], "nobody is told of it");
+});
+
+test("somebody who searches opens one stream at the end, not one a letter", async () => {
+  await live();
+
+  for (const letter of ["a", "ab", "abc"]) {
+    connection.watch([[LIST, at(40)], [`media:list:${letter}`, at(50)]]);
+    await clock.pass(100);
+  }
+  await clock.pass(200);
+
+  assert.equal(streams.all.length, 2);
+  assert.match(streams.last.url.search, /media:list:abc/);
+});
+
+test("a key less is no reason for a new stream", async () => {
+  await live([LIST, DETAIL]);
+
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(10_000);
+
+  assert.equal(streams.all.length, 1);
+});
+
+test("a key that went and came back is asked for anew: nobody heard what was told in between", async () => {
+  await live([LIST, DETAIL]);
+  connection.watch([[LIST, at(40)]]);
+  streams.last.stale(at(61), ["courses", "detail", 42]);
+
+  connection.watch([[LIST, at(40)], [DETAIL, at(60)]]);
+  await clock.pass(200);
+
+  assert.deepEqual(streams.last.keys, [LIST, `${DETAIL}@${at(60)}`]);
+});
+
+test("after an error it closes the stream and comes back by itself, later and later", async () => {
+  await live();
+  const first = streams.last;
+
+  first.fail();
+  assert.ok(first.closed);
+  await clock.pass(999);
+  assert.equal(streams.all.length, 1);
+  await clock.pass(1);
+  streams.last.fail();
+  await clock.pass(2_000);
+
+  assert.equal(streams.all.length, 3);
+  assert.deepEqual(states, ["live", "reconnecting", "reconnecting"]);
+});
+
+test("a reconnection asks from where the stream was heard, and hello ends the waiting", async () => {
+  await live();
+  streams.last.stale(at(61), ["chapters", "list", 42]);
+  streams.last.fail();
+  await clock.pass(1_000);
+
+  assert.equal(streams.last.since, String(at(61)));
+  streams.last.hello(at(70));
+  streams.last.fail();
+  await clock.pass(1_000);
+
+  assert.equal(streams.all.length, 3, "the next wait is a first one again");
+});
+
+test("a stream that does not open in time is given up", async () => {
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+
+  await clock.pass(15_000);
+
+  assert.ok(streams.all[0]?.closed);
+  assert.equal(connection.state, "reconnecting");
+});
+
+test("silence for two beats and a half is the end of a stream", async () => {
+  await live();
+
+  await clock.pass(30_000);
+  streams.last.say("beat", {}, at(51));
+  await clock.pass(37_499);
+  assert.equal(connection.state, "live");
+  await clock.pass(1);
+
+  assert.equal(connection.state, "reconnecting");
+});
+
+test("the server says how often its heart beats", async () => {
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+  streams.last.hello(at(50), { heartbeat_s: 2 });
+
+  await clock.pass(5_000);
+
+  assert.equal(connection.state, "reconnecting");
+});
+
+test("a goodbye is followed at a moment of its own, and a short one disturbs nobody", async () => {
+  await live();
+
+  streams.last.say("bye", { reason: "drain", retry_ms: 1_000 });
+  assert.ok(streams.last.closed);
+  await clock.pass(499);
+  assert.equal(streams.all.length, 1);
+  await clock.pass(1);
+  streams.last.hello(at(51));
+
+  assert.equal(streams.all.length, 2);
+  assert.deepEqual(states, ["live"]);
+});
+
+test("what comes after a stream was closed is not heard", async () => {
+  await live();
+  const old = streams.last;
+  let frames = 0;
+  old.fail();
+  connection.frames.subscribe(() => (frames += 1));
+
+  old.stale(at(99), ["chapters", "list", 42]);
+  old.fail();
+
+  assert.equal(frames, 0);
+  assert.equal(String(connection.list.heard), String(at(50)));
+});
+
+test("degraded and restored are told as they come", async () => {
+  await live();
+
+  streams.last.say("degraded");
+  streams.last.say("restored");
+
+  assert.deepEqual(states, ["live", "degraded", "live"]);
+});
+
+test("a failure without a network is called offline; the trying goes on", async () => {
+  await live();
+  isOnline = false;
+
+  connection.lose();
+  assert.equal(connection.state, "offline");
+  await clock.pass(1_000);
+
+  assert.equal(streams.all.length, 2, "navigator.onLine lies on some machines");
+});
+
+test("back online it opens soon, however long it was to wait", async () => {
+  await live();
+  for (let i = 0; i < 6; i += 1) {
+    streams.last.fail();
+    await clock.pass(1_000 * 2 ** i);
+  }
+  streams.last.fail();
+  const before = streams.all.length;
+
+  connection.wake();
+  await clock.pass(250);
+
+  assert.equal(streams.all.length, before + 1);
+});
+
+test("a machine that slept opens anew; one that did not keeps its stream", async () => {
+  await live();
+
+  connection.wake();
+  await clock.pass(500);
+  assert.equal(streams.all.length, 1);
+  clock.sleep(8 * 3_600_000);
+  connection.wake();
+  await clock.pass(500);
+
+  assert.equal(streams.alive.length, 1);
+  assert.equal(streams.last.since, String(at(50)));
+});
+
+test("when nobody looks a lost stream can wait a minute or two", async () => {
+  await live();
+  connection.patient = true;
+
+  streams.last.fail();
+  await clock.pass(89_999);
+  assert.equal(streams.all.length, 1);
+  await clock.pass(1);
+
+  assert.equal(streams.all.length, 2);
+});
+
+test("more keys than a stream takes are called degraded, so that the others are asked for", async () => {
+  const keys = Array.from({ length: 130 }, (_, i) => `chapters:list:${i}`);
+
+  await live(keys);
+  await clock.pass(1_000);
+
+  assert.equal(streams.last.keys.length, 100);
+  assert.equal(connection.state, "degraded");
+  assert.equal(streams.all.length, 1);
+});
+
+test("stopped, it has no stream and no timer", async () => {
+  await live();
+
+  connection.stop();
+
+  assert.equal(streams.alive.length, 0);
+  assert.equal(clock.waiting, 0);
+});
+
+test("a hundred keys with one stamp fit into the longest address that servers take", () => {
+  const keys = Array.from({ length: 100 }, (_, i) => /** @type {[string, any]} */ ([`chapters:picker:${1_000_000 + i}:%7B%22page%22%3A2%7D`, at(40)]));
+
+  assert.ok(streamUrl("/live", keys).length < 8_190);
+});
+
+test("a key without a stamp borrows nobody else's", () => {
+  const url = streamUrl("/live", [[LIST, at(40)], [DETAIL, null]]);
+
+  assert.equal(url, `/live?key=${LIST}@${at(40)}&key=${DETAIL}`);
+});
+
+test("what is percent-encoded in a key is still so after the address was read", () => {
+  const key = "media:list:%7B%22page%22%3A2%7D";
+
+  assert.equal(new URL(streamUrl("http://x/live", [[key, null]])).searchParams.get("key"), key);
+});

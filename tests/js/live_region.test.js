@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { after, afterEach, beforeEach, test } from "node:test";
+
+import { JSDOM } from "jsdom";
+
+import { Store } from "../../core/static/live/store.js";
+import { at, Clock, fresh, Reads, settled } from "./engine.js";
+
+const KEY = "chapters:list:42";
+const { window } = new JSDOM("<!doctype html><body></body>");
+const elements = Object.getOwnPropertyNames(window).filter((name) => /^(HTML|SVG)\w*Element$/.test(name));
+for (const name of [...elements, "document", "customElements", "CustomEvent", "MutationObserver", "Element", "Node", "CharacterData", "Event"]) {
+  globalThis[name] = window[name];
+}
+const { LiveRegion } = await import("../../core/static/live/region.js");
+customElements.define("live-region", LiveRegion);
+after(() => window.close());
+
+/** @type {Clock} */
+let clock;
+/** @type {Reads} */
+let reads;
+/** @type {Store} */
+let store;
+/** @type {{type: string, detail: any}[]} */
+let events;
+
+const hear = (/** @type {any} */ { type, detail }) => events.push({ type, detail });
+
+beforeEach(() => {
+  clock = new Clock();
+  reads = new Reads();
+  store = new Store({ reader: reads, clock, random: () => 0.5, backoff: () => 1_000 });
+  LiveRegion.wiring = { store, clock };
+  events = [];
+  for (const type of ["live:updated", "live:error"]) document.addEventListener(type, hear);
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  for (const type of ["live:updated", "live:error"]) document.removeEventListener(type, hear);
+});
+
+/** @param {string} [attributes] */
+function region(attributes = `key="${KEY}" stamp="${at(40)}" data-access="view"`, html = "<p>old</p>") {
+  document.body.insertAdjacentHTML("beforeend", `<live-region ${attributes}>${html}</live-region>`);
+  return /** @type {HTMLElement} */ (document.body.lastElementChild);
+}
+
+test("it watches its key from its stamp on while it is on the page", () => {
+  const it = region();
+  assert.deepEqual(store.keys, [[KEY, at(40)]]);
+
+  it.remove();
+
+  assert.deepEqual(store.keys, []);
+});
+
+test("it shows what is new, with the new stamp and rights", async () => {
+  const it = region();
+
+  store.invalidate([KEY], { stamp: at(41), cause: "media-linked", trace: "t1" });
+  await clock.pass(30);
+  await reads.answer(fresh(at(41), "<p>new</p>"));
+
+  assert.equal(it.textContent, "new");
+  assert.equal(it.getAttribute("stamp"), String(at(41)));
+  assert.equal(it.dataset["access"], "edit");
+  const { changes, ...detail } = events[0]?.detail;
+  assert.deepEqual(detail, { key: KEY, stamp: String(at(41)), cause: "media-linked", trace: "t1", ms: 30, own: false });
+  assert.ok(changes);
+});
+
+test("it says that it is busy only when the wait can be felt", async () => {
+  const it = region();
+  store.invalidate([KEY], { stamp: at(41) });
+
+  await clock.pass(199);
+  assert.ok(!it.hasAttribute("aria-busy"));
+  await clock.pass(1);
+  assert.equal(it.getAttribute("aria-busy"), "true");
+  await reads.answer(fresh(at(41)));
+
+  assert.ok(!it.hasAttribute("aria-busy"));
+});
+
+test("it can be kept as it is", async () => {
+  const it = region();
+  it.addEventListener("live:before-update", (event) => event.preventDefault());
+
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer(fresh(at(41), "<p>new</p>"));
+
+  assert.equal(it.textContent, "old");
+  assert.deepEqual(events, []);
+});
+
+test("another key shows that key, and is watched instead", async () => {
+  const it = region(`key="media:list" stamp="${at(40)}"`);
+
+  it.setAttribute("key", "media:list:%7B%22page%22%3A2%7D");
+  assert.deepEqual(store.keys, []);
+  await reads.answer(fresh(at(41), "<p>page 2</p>", "media:list:%7B%22page%22%3A2%7D"));
+
+  assert.equal(it.textContent, "page 2");
+  assert.deepEqual(store.keys, [["media:list:%7B%22page%22%3A2%7D", at(41)]]);
+  assert.equal(events[0]?.detail.own, true, "who asked for it needs no telling");
+});
+
+test("the server's spelling of the key wins", async () => {
+  const it = region(`key="media:list" stamp="${at(40)}"`);
+
+  it.setAttribute("key", "media:list:%7B%22page%22%3A%222%22%7D");
+  await reads.answer(fresh(at(41), "<p>page 2</p>", "media:list:%7B%22page%22%3A2%7D"));
+  store.invalidate(["media:list"], { stamp: at(42) });
+
+  assert.equal(it.getAttribute("key"), "media:list:%7B%22page%22%3A2%7D");
+  assert.equal(reads.open.length, 1);
+  await reads.answer(fresh(at(42), "<p>page two</p>", "media:list:%7B%22page%22%3A2%7D"));
+  assert.equal(it.textContent, "page two");
+});
+
+test("of two searches the answer to the first is not shown, even when it is the later one", async () => {
+  const it = region(`key="media:list" stamp="${at(40)}"`);
+  it.setAttribute("key", "media:list:a");
+  it.setAttribute("key", "media:list:ab");
+
+  const [first, second] = reads.open.splice(0);
+  second?.resolve(fresh(at(41), "<p>ab</p>", "media:list:ab"));
+  await settled();
+  first?.resolve(fresh(at(41), "<p>a</p>", "media:list:a"));
+  await settled();
+
+  assert.equal(it.textContent, "ab");
+});
+
+test("going back to a key after another one asks for it anew", async () => {
+  const it = region(`key="media:list" stamp="${at(40)}"`);
+  it.setAttribute("key", "media:list:a");
+  await reads.answer(fresh(at(41), "<p>a</p>", "media:list:a"));
+
+  it.setAttribute("key", "media:list");
+  await reads.answer(fresh(at(41), "<p>all</p>", "media:list"));
+
+  assert.equal(it.textContent, "all");
+});
+
+test("a region that was rendered later is never taken back by an earlier one's read", async () => {
+  region();
+  store.invalidate([KEY], { stamp: at(41) });
+  const later = region(`key="${KEY}" stamp="${at(45)}"`, "<p>of 45</p>");
+
+  await reads.answer(fresh(at(41), "<p>of 41</p>"));
+  assert.equal(later.textContent, "of 45");
+  await reads.answer(fresh(at(45), "<p>of 45, read</p>"));
+
+  assert.equal(later.textContent, "of 45, read");
+});
+
+test("what is gone is taken off the page", async () => {
+  const it = region();
+
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer({ kind: "gone" });
+
+  assert.equal(it.querySelector("[role=status]")?.textContent?.includes("removed, or you may no longer see it"), true);
+  assert.ok(!it.textContent?.includes("old"));
+  assert.equal(it.dataset["state"], "gone");
+});
+
+test("what comes back is shown again", async () => {
+  const it = region();
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer({ kind: "gone" });
+
+  store.invalidate([KEY], { stamp: null });
+  await reads.answer(fresh(at(42), "<p>back</p>"));
+
+  assert.equal(it.textContent, "back");
+  assert.equal(it.dataset["state"], undefined);
+});
+
+test("a failure leaves the content, and quotes the opening tag", async () => {
+  const it = region();
+
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer({ kind: "failed", status: 503, retry_ms: 0 });
+
+  assert.equal(it.textContent, "old");
+  assert.equal(events[0]?.type, "live:error");
+  assert.match(events[0]?.detail.error.message, /^<live-region key="chapters:list:42" .*>: the server answered 503$/);
+});
+
+test("while something in it is dragged it waits, and then shows the newest", async () => {
+  const it = region(undefined, '<p data-dragging="">old</p>');
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer(fresh(at(41), "<p>newer</p>"));
+  store.invalidate([KEY], { stamp: at(42) });
+  await reads.answer(fresh(at(42), "<p>newest</p>"));
+  assert.equal(it.textContent, "old");
+
+  it.querySelector("p")?.removeAttribute("data-dragging");
+  await settled();
+
+  assert.equal(it.textContent, "newest");
+  assert.equal(it.getAttribute("stamp"), String(at(42)));
+});
+
+test("taken off the page and put back in one go it shows what it showed, and reads nothing", () => {
+  const it = region();
+
+  document.body.prepend(it);
+
+  assert.deepEqual(store.keys, [[KEY, at(40)]]);
+  assert.equal(reads.asked.length, 0);
+});

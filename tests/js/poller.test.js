@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Poller } from "../../core/static/live/poller.js";
+import { Clock } from "./engine.js";
+
+/** @type {Clock} */
+let clock;
+/** @type {string[]} */
+let asked;
+let isUp = true;
+
+beforeEach(() => {
+  clock = new Clock();
+  asked = [];
+  isUp = true;
+});
+
+const question = (/** @type {string} */ key) => async () => {
+  asked.push(key);
+  return isUp;
+};
+
+/** @param {number} dice */
+const poller = (dice) =>
+  new Poller({ ask: () => [question("a"), question("b")], clock, random: () => dice, every_ms: 10_000 });
+
+test("each round begins after a wait of its own length", async () => {
+  const early = poller(0);
+  early.start();
+  await clock.pass(5_000);
+  assert.deepEqual(asked, ["a", "b"]);
+  early.stop();
+
+  poller(1).start();
+  await clock.pass(14_999);
+  assert.equal(asked.length, 2);
+  await clock.pass(1);
+
+  assert.equal(asked.length, 4);
+});
+
+test("rounds go on until it is stopped", async () => {
+  const rounds = poller(0.5);
+
+  rounds.start();
+  await clock.pass(30_000);
+  rounds.stop();
+  await clock.pass(30_000);
+
+  assert.equal(asked.length, 6);
+  assert.equal(clock.waiting, 0);
+});
+
+test("a server that does not answer is not asked for the rest of the round", async () => {
+  isUp = false;
+
+  poller(0.5).start();
+  await clock.pass(10_000);
+
+  assert.deepEqual(asked, ["a"]);
+});
+
+test("started twice it asks once", async () => {
+  const twice = poller(0.5);
+
+  twice.start();
+  twice.start();
+  await clock.pass(10_000);
+
+  assert.deepEqual(asked, ["a", "b"]);
+});

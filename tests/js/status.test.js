@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Status } from "../../core/static/live/status.js";
+import { Clock } from "./engine.js";
+
+/** @type {Clock} */
+let clock;
+/** @type {Status} */
+let status;
+
+beforeEach(() => {
+  clock = new Clock();
+  status = new Status(clock);
+});
+
+const word = () => status.report.state;
+
+test("it begins by connecting, and is live when the stream is", () => {
+  assert.equal(word(), "connecting");
+
+  status.connection("live");
+
+  assert.equal(word(), "live");
+});
+
+test("a stream lost for ten seconds means that the page may be out of date", async () => {
+  status.connection("live");
+  status.connection("reconnecting");
+
+  await clock.pass(9_999);
+  assert.equal(word(), "reconnecting");
+  await clock.pass(1);
+
+  assert.equal(word(), "stale");
+});
+
+test("further attempts do not begin the ten seconds anew", async () => {
+  status.connection("live");
+  status.connection("reconnecting");
+  await clock.pass(6_000);
+
+  status.connection("reconnecting");
+  await clock.pass(4_000);
+
+  assert.equal(word(), "stale");
+});
+
+test("it may be out of date since something was last heard, not since that was noticed", async () => {
+  status.connection("live");
+  await clock.pass(5_000);
+  status.heard();
+  const heardAt = clock.now();
+  await clock.pass(37_500);
+
+  status.connection("reconnecting");
+
+  assert.equal(status.report.since, heardAt);
+});
+
+test("offline is said at once and stays the word", async () => {
+  status.connection("live");
+  status.connection("offline");
+
+  await clock.pass(60_000);
+
+  assert.equal(word(), "offline");
+});
+
+test("reads that fail while the stream is well make the page out of date after a while", async () => {
+  status.connection("live");
+
+  status.trouble(true);
+  assert.equal(word(), "live");
+  await clock.pass(10_000);
+  assert.equal(word(), "stale");
+  status.trouble(false);
+
+  assert.equal(word(), "live");
+});
+
+test("degraded is no reason for doubt: the page asks", async () => {
+  status.connection("degraded");
+
+  await clock.pass(60_000);
+
+  assert.equal(word(), "degraded");
+});
+
+test("signed out, the page is out of date at once", () => {
+  status.connection("live");
+
+  status.signedOut(true);
+
+  assert.deepEqual([word(), status.report.signedOut], ["stale", true]);
+});
+
+test("back to live it leaves no timer", () => {
+  status.connection("live");
+  status.connection("reconnecting");
+
+  status.connection("live");
+
+  assert.equal(clock.waiting, 0);
+});
