@@ -31,6 +31,7 @@ from core.queries import Query
 from core.settings import Settings
 from core.staleness import Params
 from core.transactions import emit, say, transaction
+from core.web.pages import options_asked
 
 __all__ = [
     "Access",
@@ -61,6 +62,7 @@ __all__ = [
     "db",
     "emit",
     "now",
+    "options_asked",
     "public",
     "reading",
     "run_blocking",

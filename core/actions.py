@@ -78,8 +78,8 @@ class Action(Generic[P, R]):
         """The arguments in a form: texts are converted, ``was.title`` is nested, an empty field of
         an optional parameter is ``None``, a repeated field makes a list. Raises `Invalid`.
         """
-        body: dict[str, Any] = {}
         lists = {p.name for p in self.fields if _is_list(p.annotation)}
+        body: dict[str, Any] = {name: [] for name in lists}  # a form sends nothing for no choice
         optional = {p.name for p in self.fields if _is_optional(p.annotation)}
         for name in form:
             if name in RESERVED_FIELDS:
@@ -112,8 +112,9 @@ class Action(Generic[P, R]):
             model = self.body_type.model_validate(body, strict=strict)
         except ValidationError as error:
             errors = explain(error)
-            named = ", ".join(sorted(errors))
-            raise Invalid(f"Check: {named}. Nothing was saved.", errors=errors) from None
+            named = f"Check: {', '.join(sorted(errors))}."
+            what = f" {next(iter(errors.values()))}" if len(errors) == 1 else ""
+            raise Invalid(f"{named}{what} Nothing was saved.", errors=errors) from None
         return {p.name: getattr(model, p.name) for p in self.fields}
 
 

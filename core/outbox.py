@@ -1,4 +1,11 @@
-"""The outbox: what is committed and still owed."""
+"""The outbox: what is committed and still owed.
+
+No row's id is ever given twice, which SQLite has to be told::
+
+    request    writes row 5 ── publishes ── deletes 5
+    sweeper         claims 5 ── publishes ───────────────────────────── deletes 5
+    another                                   writes a row: 5 again? lost
+"""
 
 from datetime import datetime
 
@@ -29,7 +36,10 @@ class OutboxEvent(Model):
     parked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("ix_outbox_event_owed", "parked_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_event_owed", "parked_at", "due_at"),
+        {"sqlite_autoincrement": True},
+    )
 
 
 class OutboxReaction(Model):
@@ -48,7 +58,10 @@ class OutboxReaction(Model):
     parked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("ix_outbox_reaction_owed", "parked_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_reaction_owed", "parked_at", "due_at"),
+        {"sqlite_autoincrement": True},
+    )
 
 
 class ActionAnswer(Model):

@@ -260,7 +260,7 @@ def fresh(tmp_path: Path) -> Iterator[str]:
             stderr=log,
         )
     try:
-        wait_until(lambda: process.poll() is not None or is_ready(url), "ready server")
+        wait_until(lambda: process.poll() is not None or is_ready(url), "ready server", 90)
         assert process.poll() is None, (tmp_path / "serve.log").read_text()
         yield url
     finally:

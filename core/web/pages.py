@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
@@ -66,6 +66,20 @@ def slot(name: str, **params: Any) -> Markup:
         region(fill.query, *(params[parameter.name] for parameter in fill.query.required))
         for fill in fills
     )
+
+
+def options_asked(query: Query[..., Any]) -> dict[str, Any]:
+    """All options of *query*, as the address of this page asks for them.
+
+    An address may be old or typed by hand, so what does not fit counts as not said.
+    """
+    values: dict[str, Any] = {}
+    for option in query.options:
+        try:
+            values[option.name] = option.from_text(request.args[option.name])
+        except (KeyError, ValueError):
+            values[option.name] = option.default
+    return values
 
 
 def may_view(query: Query[..., Any], *params: Any) -> bool:

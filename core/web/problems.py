@@ -2,6 +2,7 @@
 
 import json
 import logging
+from urllib.parse import quote
 
 from flask import Flask, Response, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -51,7 +52,8 @@ def answer_problem(problem: Problem) -> ResponseReturnValue:
         flash(problem.detail, "problem")
         return redirect(own_path(request.form.get("_next"), request.referrer), 303)
     if isinstance(problem, SignInNeeded):
-        return redirect(f"/sign-in?next={own_path(request.full_path.rstrip('?'))}", 303)
+        here = own_path(request.full_path.rstrip("?"))
+        return redirect(f"/sign-in?next={quote(here, safe='/')}", 303)
     return _page(problem), problem.status
 
 

@@ -15,6 +15,7 @@ class User(Model):
     """
 
     __tablename__ = "account_user"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -29,6 +30,7 @@ class AccountSession(Model):
     """A sign-in on one browser. Only the SHA-256 of the cookie's token is stored."""
 
     __tablename__ = "account_session"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -3,15 +3,19 @@
 The library, which knows no courses, learns here who its users are.
 """
 
+from collections.abc import Iterable
+
 from sqlalchemy import exists, select
 
 from core import Access, Me, db
 from plugins.accounts.events import AccountChanged
 from plugins.chapters import plugin
+from plugins.chapters.events import ChapterRemoved, MediaUnlinked
 from plugins.chapters.models import Chapter, ChapterMedia
 from plugins.courses.events import CourseRemoved, MemberChanged
 from plugins.courses.guards import authoring, course_access, former_members
 from plugins.courses.models import CourseMember
+from plugins.courses.public import viewer_ids
 from plugins.media.guards import library_access, media_access
 
 
@@ -48,7 +52,11 @@ def library_of_authors(me: Me) -> Access:
 
 @media_access.extend(plugin, stale_on=[MemberChanged, AccountChanged])
 def media_of_courses(me: Me, media_id: int) -> Access:
-    """Authors edit videos; viewers view what their courses link."""
+    """Authors edit videos; viewers view what their courses link.
+
+    A link that goes takes the viewers' access with it. One that comes is no event here: it would
+    end the streams of everybody who learns from the course, for access that nobody had asked for.
+    """
     seen_in_a_course = (
         exists()
         .where(CourseMember.user_id == me.user_id)
@@ -60,6 +68,14 @@ def media_of_courses(me: Me, media_id: int) -> Access:
         return Access.EDIT
     return Access.VIEW if db.session.scalar(select(seen_in_a_course)) else Access.NONE
 
+
+def viewers_without(event: MediaUnlinked | ChapterRemoved) -> Iterable[int]:
+    """Those who saw the videos in the course."""
+    return viewer_ids(event.course_id)
+
+
+media_of_courses.stale_on(MediaUnlinked)(viewers_without)
+media_of_courses.stale_on(ChapterRemoved)(viewers_without)
 
 for guard in (chapter_access, link_access, picker_access, library_of_authors, media_of_courses):
     guard.stale_on(CourseRemoved)(former_members)

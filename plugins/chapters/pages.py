@@ -4,13 +4,12 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from core import Access, NotFound, db, reading
+from core import Access, NotFound, db, options_asked, reading
 from plugins.chapters import plugin
 from plugins.chapters.guards import link_access, picker_access
 from plugins.chapters.models import Chapter, ChapterMedia
 from plugins.chapters.queries import chapters_list, chapters_picker
 from plugins.chapters.views import ChapterView, LinkedVideo
-from plugins.media.options import options_asked
 
 
 @plugin.page("/chapters/<int:chapter_id>/add-videos", guard=picker_access, needs=Access.EDIT)

@@ -119,7 +119,7 @@ def every_picker(event: Event) -> Iterable[Params]:  # noqa: ARG001  all show th
     return [()]
 
 
-@media_usage.part("chapters", plugin)
+@media_usage.part("chapters", plugin, template="chapters/usage.html")
 def media_chapters(media_id: int) -> list[ChapterUse]:
     """Every place where a video stands."""
     rows = db.session.execute(

@@ -16,7 +16,10 @@ class Course(Model):
     """A course. Its row is also the lock under which anything ordered inside it changes."""
 
     __tablename__ = "course"
-    __table_args__ = (CheckConstraint("status IN ('draft', 'published')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status IN ('draft', 'published')", name="status"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))

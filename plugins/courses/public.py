@@ -3,7 +3,15 @@
 from sqlalchemy import select
 
 from core import NotFound, db
-from plugins.courses.models import Course
+from plugins.courses.models import Course, CourseMember
+
+
+def viewer_ids(course_id: int) -> list[int]:
+    """The ids of those who learn from a course, and may not edit it."""
+    viewers = select(CourseMember.user_id).where(
+        CourseMember.course_id == course_id, CourseMember.role == "viewer"
+    )
+    return list(db.session.scalars(viewers))
 
 
 def lock_course(course_id: int) -> Course:

@@ -27,6 +27,7 @@ class Media(Model):
         CheckConstraint("source IN ('upload', 'url')", name="source"),
         CheckConstraint("(source = 'url') = (url IS NOT NULL)", name="url"),
         CheckConstraint("(source = 'upload') = (storage_key IS NOT NULL)", name="storage_key"),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -3,10 +3,9 @@
 from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from core import reading
+from core import options_asked, reading
 from plugins.media import plugin
 from plugins.media.guards import library_access, media_access
-from plugins.media.options import options_asked
 from plugins.media.queries import media_detail, media_list
 
 VIEWS = ("grid", "list")

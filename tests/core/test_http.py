@@ -437,7 +437,8 @@ def test_json_is_read_strictly_and_every_field_that_is_wrong_is_told(
     found = problem(owner.post("/a/notes/write", json=body), 422)
 
     assert found["title"] == "Check what you entered"
-    assert found["detail"] == f"Check: {', '.join(sorted(errors))}. Nothing was saved."
+    only = f" {next(iter(errors.values()))}" if len(errors) == 1 else ""
+    assert found["detail"] == f"Check: {', '.join(sorted(errors))}.{only} Nothing was saved."
     assert found["errors"] == errors
     with app.app_context(), reading() as session:
         assert session.execute(select(notes.note)).all() == []
@@ -704,7 +705,8 @@ def test_a_form_that_is_refused_goes_back_with_the_problem(owner: FlaskClient) -
 
     assert response.status_code == 303
     assert response.headers["Location"] == "/books/7"
-    assert flashed(owner) == [("problem", "Check: text. Nothing was saved.")]
+    sentence = "Check: text. This must not be empty. Nothing was saved."
+    assert flashed(owner) == [("problem", sentence)]
 
 
 @pytest.mark.parametrize(

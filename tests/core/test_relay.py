@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from core import now, reading
 from core.database import writing
@@ -478,3 +478,18 @@ def test_stopping_a_worker_waits_for_the_round_at_hand_and_no_longer(sweeping_ap
 
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith("coursewire-")]
+
+
+def test_the_id_of_a_published_row_is_never_given_again(quick_app: Flask) -> None:
+    with quick_app.app_context():
+        ids = []
+        for _ in range(2):
+            with writing() as session:
+                row = OutboxEvent(event="e", payload={}, keys=[], trace="", due_at=now())
+                session.add(row)
+                session.flush()
+                ids.append(row.id)
+            with writing() as session:
+                session.execute(delete(OutboxEvent))
+
+    assert ids[0] != ids[1]

@@ -125,6 +125,16 @@ test("an answer below what is shown is not shown, and is asked for again", async
   assert.equal(shown().length, 1);
 });
 
+test("a look whose answer is below what is shown shows nothing", async () => {
+  store.watch(KEY, at(40), tell);
+
+  void store.check(KEY);
+  await reads.answer(fresh(at(39)));
+
+  assert.deepEqual(shown(), []);
+  assert.deepEqual(store.keys, [[KEY, at(40)]]);
+});
+
 test("an answer of the old generation, on its way when the new one began, is not shown", async () => {
   store.watch(KEY, at(40), tell);
   store.invalidate([KEY], { stamp: at(41) });
@@ -178,6 +188,17 @@ test("a read that fails is tried again, longer and longer apart, and says so onc
 
   assert.deepEqual(kinds(), ["waiting", "failed", "waiting", "failed", "waiting", "shown"]);
   assert.deepEqual(troubles, [[KEY], []]);
+});
+
+test("a notice during a read that fails is not forgotten", async () => {
+  store.watch(KEY, at(40), tell);
+  store.invalidate([KEY], { stamp: at(41) });
+
+  store.invalidate([KEY], { stamp: at(43) });
+  await reads.answer(FAILED);
+  await clock.pass(1_000);
+
+  assert.equal(reads.asked[1]?.floor, String(at(43)));
 });
 
 test("a busy server is not asked before it said to", async () => {

@@ -85,11 +85,11 @@ test("each tab is told of its own keys, and of nobody else's", async () => {
   await open(first, [LIST, at(40)]);
   await open(second, [DETAIL, at(40)]);
   await clock.pass(20);
-  streams.last.hello(at(50));
+  streams.last.hello(at(50), { verdict: "stale", stale: [["chapters", "list", 42]] });
   streams.last.stale(at(51), ["courses", "detail", 42]);
   await quiet();
 
-  assert.deepEqual(first.stale(), []);
+  assert.deepEqual(first.stale(), [LIST]);
   assert.deepEqual(second.stale(), [DETAIL]);
   assert.equal(String(second.frames.at(-1).id), String(at(51)));
   assert.deepEqual([first.states.at(-1), second.states.at(-1)], ["live", "live"]);
@@ -211,19 +211,24 @@ test("a leader that fell silent loses its place to a tab that somebody sees", as
 });
 
 test("a hidden tab takes no leader's place", async () => {
-  const [first, second] = [tab(), tab()];
+  const frozen = new Clock();
+  const [first, second] = [tab({ time: frozen }), tab()];
   await open(first, [LIST, at(40)]);
   await open(second, [LIST, at(40)]);
-  await clock.pass(20);
-  streams.last.hello(at(50));
-  await quiet();
 
   second.hidden = true;
-  second.tabs.look();
-  await quiet();
   await clock.pass(300_000);
 
   assert.equal(second.tabs.leads, false);
+});
+
+test("of one key that two tabs show the stream asks from the older", async () => {
+  const [first, second] = [tab(), tab()];
+  await open(first, [LIST, at(45)]);
+  await open(second, [LIST, at(40)]);
+  await clock.pass(20);
+
+  assert.equal(streams.last.since, String(at(40)));
 });
 
 test("a tab that is kept for “back” hears nothing and leads nobody; when it returns it asks anew", async () => {

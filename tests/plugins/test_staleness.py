@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from core import Me, NotFound, now, reading
+from core import Access, Me, NotFound, now, reading
 from core.keys import prefixes
 from core.queries import Key
 from core.reads import Reading, run_query
@@ -22,7 +22,8 @@ from tests.conftest import act
 from tests.plugins.story import COURSE, Story, add_videos, react, read
 from tests.servers import wait_until
 
-Shown = dict[tuple[str, int], Any]
+Shown = dict[str, tuple[dict[int, Access], Any]]
+"""By key: what each user may do with it, and what it shows to those who may."""
 
 
 class Watch:
@@ -61,57 +62,52 @@ class Watch:
                     yield query.key(*params, search="a", sort="title")
 
     def show(self) -> Shown:
-        """What everybody may do with every key, and what they would see."""
-        shown: Shown = {}
+        """Every key, as it is now."""
         keys = list(self.keys())
-        with self.app.app_context():
-            for key in keys:
-                for me in self.people:
-                    if key.is_anothers(me):
-                        continue
-                    with reading():
-                        access = self.registry.grant(key.query.guard, me, key.values)
-                        shown[key.text, me.user_id] = (access, self._data(key, me, access))
-        return shown
-
-    def _data(self, key: Key, me: Me, access: Any) -> Any:
-        if not access:
-            return None
-        try:
-            result, parts = run_query(key, me)
-        except NotFound:
-            return None
-        return Reading(key, access, None, result, parts).data
+        with self.app.app_context(), reading():
+            return {key.text: (self._accesses(key), self._data(key)) for key in keys}
 
     def unnamed(self, action: str, me: Me, **arguments: Any) -> set[tuple[str, int]]:
-        """Run the action, and return what it changed without naming it."""
+        """Run the action; returns what changed for whom without being named."""
         plugin, _, name = action.partition("/")
         found = self.registry.find_action(plugin, name)
         before = self.show()
         with self.app.test_request_context():
-            parsed = found.arguments_from_json(arguments)
-            named = set(run_action(found, parsed, me).stale)
+            named = set(run_action(found, found.arguments_from_json(arguments), me).stale)
         after = self.show()
-        changed = {at for at in before.keys() & after.keys() if before[at] != after[at]}
-        assert changed, f"{action} changed nothing that anybody sees"
+        common = before.keys() & after.keys()
+        assert any(before[text] != after[text] for text in common), f"{action} changed nothing"
         return {
-            (text, user_id)
-            for text, user_id in changed
-            if not named & {*prefixes(text), f"access:{user_id}"}
-        } | self._remembered(before, after, named)
+            (text, me.user_id)
+            for text in common
+            for me in self.people
+            if self._missed(text, me.user_id, before[text], after[text], named)
+        }
 
-    def _remembered(self, before: Shown, after: Shown, named: set[str]) -> set[tuple[str, int]]:
-        """What somebody who lost access still sees, because their old access is remembered."""
-        seen = set()
-        keys = {key.text: key for key in self.keys()}
-        people = {me.user_id: me for me in self.people}
-        for at in before.keys() & after.keys():
-            text, user_id = at
-            if before[at][0] > after[at][0] and f"access:{user_id}" not in named:
-                with self.app.app_context(), reading():
-                    if self._data(keys[text], people[user_id], before[at][0]) is not None:
-                        seen.add(at)
-        return seen
+    def _missed(self, text: str, user_id: int, before: Any, after: Any, named: set[str]) -> bool:
+        if f"access:{user_id}" in named:
+            return False
+        old, new = before[0][user_id], after[0][user_id]
+        if old > new and after[1] is not None:
+            return True  # what was granted is remembered, so they see it still
+        seen_before, seen_after = (old and before[1]), (new and after[1])
+        return (old, seen_before) != (new, seen_after) and not named & {*prefixes(text)}
+
+    def _accesses(self, key: Key) -> dict[int, Access]:
+        return {
+            me.user_id: self.registry.grant(key.query.guard, me, key.values)
+            if key.owner_id in (None, me.user_id)
+            else Access.NONE
+            for me in self.people
+        }
+
+    def _data(self, key: Key) -> Any:
+        me = next((me for me in self.people if me.user_id == key.owner_id), self.people[0])
+        try:
+            result, parts = run_query(key, me)
+        except NotFound:
+            return None
+        return Reading(key, Access.VIEW, None, result, parts).data
 
 
 @pytest.fixture

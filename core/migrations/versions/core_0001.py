@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("parked_at", UtcDateTime(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_outbox_event"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_event_owed", "outbox_event", ["parked_at", "due_at"])
     op.create_table(
@@ -40,6 +41,7 @@ def upgrade() -> None:
         sa.Column("parked_at", UtcDateTime(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_outbox_reaction"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_reaction_owed", "outbox_reaction", ["parked_at", "due_at"])
     op.create_table(

@@ -87,7 +87,8 @@ export class Connection {
   }
 
   /**
-   * Watch exactly these keys, each from the stamp of what is shown.
+   * Watch exactly these keys, each from the stamp of what is shown; of one that is named twice, from
+   * the older one.
    *
    * @param {readonly [string, Stamp | null][]} entries
    */

@@ -9,8 +9,6 @@
  *     tab      shows courses.detail of 46 ── watch ────────────► hello: current
  */
 
-import { older } from "./stamps.js";
-
 /** @typedef {import("./stamps.js").Stamp} Stamp */
 /** @typedef {import("./frames.js").Frame} Frame */
 /** @typedef {import("./connection.js").State} State */
@@ -79,18 +77,10 @@ export class Leader {
     this.#connection.stop();
   }
 
-  /** Watch what all tabs show, each key from the oldest stamp that any of them shows. */
   #gather() {
-    /** @type {Map<string, Stamp | null>} */
-    const union = new Map();
-    for (const { entries } of this.#tabs.values()) {
-      for (const [key, stamp] of entries) {
-        const known = union.get(key);
-        union.set(key, known === undefined ? stamp : older(known, stamp));
-      }
-    }
-    this.#connection.patient = [...this.#tabs.values()].every(({ hidden }) => hidden);
-    this.#connection.watch([...union]);
+    const tabs = [...this.#tabs.values()];
+    this.#connection.patient = tabs.every(({ hidden }) => hidden);
+    this.#connection.watch(tabs.flatMap(({ entries }) => entries));
   }
 
   /**

@@ -61,11 +61,8 @@ export class LiveRegion extends HTMLElement {
     const key = this.getAttribute("key");
     if (!key) return;
     const stamp = empty ? null : Stamp.parse(this.getAttribute("stamp"));
-    // The store may answer at once, and the answer may bring another spelling of the key.
-    this.#unwatch = () => {};
-    const unwatch = LiveRegion.wiring.store.watch(key, stamp, (update) => this.#take(update), { empty });
-    if (this.getAttribute("key") === key) this.#unwatch = unwatch;
-    else unwatch();
+    const { store } = LiveRegion.wiring;
+    this.#unwatch = store.watch(key, stamp, (update) => this.#take(update), { empty });
   }
 
   #leave() {

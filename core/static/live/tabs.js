@@ -8,8 +8,8 @@
  * be lost with a tab that dies.
  *
  * 1. A leader that fell silent (frozen by the browser) loses the lock to a tab that somebody sees.
- * 2. Every tab holds a lock of its own name. The leader waits for it: when it gets it, that tab is
- *    gone, with or without a goodbye.
+ * 2. Every tab holds a lock of its own name. The leader waits for it: when it gets it, that tab has
+ *    left, closed or crashed.
  * 3. Without Web Locks (an insecure origin) every tab leads itself.
  */
 
@@ -26,7 +26,6 @@ import { Watchlist } from "./watchlist.js";
  * What goes over the channel; stamps as text, since a structured clone loses their class.
  *
  * @typedef {{kind: "watch", tab: string, entries: [string, string | null][], hidden: boolean}
- *   | {kind: "leave", tab: string}
  *   | {kind: "lead" | "wake" | "lose"}
  *   | {kind: "frame", frame: object, id: string | null, covered: readonly string[], to: string | null}
  *   | {kind: "state", state: State}} Message
@@ -92,7 +91,6 @@ export class Tabs {
   /** A page that closes, or is kept for "back", leads nobody and hears nothing. */
   leave() {
     this.#cancelWatchdog();
-    this.#post({ kind: "leave", tab: this.#outside.id });
     this.#stepDown();
     this.#membership?.abort();
     this.#membership = null;
@@ -185,8 +183,6 @@ export class Tabs {
         return this.#sayWhatIsShown();
       case "watch":
         return this.#admit(message);
-      case "leave":
-        return this.#leader?.forget(message.tab);
       case "wake":
         return this.#leader?.wake();
       case "lose":

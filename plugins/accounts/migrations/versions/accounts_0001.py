@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_account_user"),
         sa.UniqueConstraint("email", name="uq_account_user_email"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "account_session",
@@ -40,6 +41,7 @@ def upgrade() -> None:
             name="fk_account_session_user_id_account_user",
             ondelete="CASCADE",
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_account_session_user_id", "account_session", ["user_id"])
     op.create_index("ix_account_session_expires_at", "account_session", ["expires_at"])

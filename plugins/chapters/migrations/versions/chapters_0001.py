@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["course_id"], ["course.id"], name="fk_chapter_course_id_course", ondelete="CASCADE"
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_chapter_course_id", "chapter", ["course_id"])
     op.create_table(
@@ -42,6 +43,7 @@ def upgrade() -> None:
             name="fk_chapter_media_media_id_media",
             ondelete="RESTRICT",
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_chapter_media_media_id", "chapter_media", ["media_id"])
 

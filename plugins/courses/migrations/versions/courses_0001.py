@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_course"),
         sa.CheckConstraint("status IN ('draft', 'published')", name=op.f("ck_course_status")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "course_member",

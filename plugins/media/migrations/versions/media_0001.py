@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(source = 'upload') = (storage_key IS NOT NULL)", name=op.f("ck_media_storage_key")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_media_created_by", "media", ["created_by"])
 
