@@ -23,6 +23,7 @@ from core.web.pages import init_pages
 from core.web.problems import init_problems
 from core.web.safety import init_safety
 from core.web.templates import find_template_faults
+from core.web.uploads import UploadRequest
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ())
     """
     settings = settings or Settings()
     app = Flask("core", root_path=str(_ROOT / "core"), template_folder=str(_ROOT / "templates"))
+    app.request_class = UploadRequest
     app.config["COURSEWIRE"] = settings
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + settings.max_body_bytes

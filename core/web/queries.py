@@ -89,5 +89,7 @@ def _raw_segments() -> list[str]:
     raw target, which gunicorn and Werkzeug hand over under two names.
     """
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path
+    if not raw.startswith("/"):  # with the host in it (RFC 9112, section 3.2.2)
+        raw = "/" + raw.partition("//")[2].partition("/")[2]
     path = raw.partition("?")[0]
     return [unquote(segment) for segment in path.split("/")[4:]]

@@ -5,11 +5,13 @@ a request comes from (``Sec-Fetch-Site``, W3C Fetch Metadata; older ones ``Origi
 are SameSite=Lax. A program that sends neither header sends no cookie on a user's behalf.
 """
 
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from core.errors import Forbidden
+from core.web.uploads import UploadRequest
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CSP = (
@@ -30,6 +32,7 @@ _HEADERS = {
 def init_safety(app: Flask) -> None:
     """Put both rules on every request of *app*."""
     app.before_request(refuse_other_sites)
+    app.before_request(read_body_in_turns)
     app.after_request(_add_headers)
 
 
@@ -45,6 +48,12 @@ def refuse_other_sites() -> None:
         same = origin is None or _host_of(origin) == request.host
     if not same:
         raise Forbidden("This request came from another site. It was refused; nothing was saved.")
+
+
+def read_body_in_turns() -> None:
+    """Keep a large body from holding up the worker; see `core.web.uploads`."""
+    if request.method not in _SAFE:
+        cast(UploadRequest, request).read_in_turns()
 
 
 def _host_of(origin: str) -> str | None:

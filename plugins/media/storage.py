@@ -2,7 +2,7 @@
 
 Files and rows cannot be committed together, so the order makes up for it::
 
-    store    copy to <key>.part · rename to <key> · commit      rolled back: the file goes
+    store    link the received file as <key> · commit           rolled back: the file goes
     remove   commit · then, in a reaction, delete the file      tried again until it succeeds
 
 A process that dies between two steps leaves a file without a row, never a row without a file;
@@ -30,15 +30,17 @@ def path_of(key: str) -> Path:
 
 
 def store(source: IO[bytes], *, suffix: str = "") -> str:
-    """Copy *source* under a new random key, which ends in *suffix*, and return the key.
+    """Keep *source* under a new random key, which ends in *suffix*, and return the key.
 
-    The file goes again when the transaction at hand is rolled back.
+    A file that was received into the same folder gets a second name, at once however large it is;
+    anything else is copied. It goes again when the transaction at hand is rolled back.
     """
     _folder().mkdir(parents=True, exist_ok=True)
     key = secrets.token_hex(16) + suffix
     path = path_of(key)
     _remove_on_rollback(db.session(), path)
-    run_blocking(_copy, source, path)
+    if not _link(source, path):
+        run_blocking(_copy, source, path)
     return key
 
 
@@ -50,6 +52,18 @@ def delete(key: str) -> None:
 def stored_files() -> Iterator[Path]:
     """Every file in the folder, parts of broken uploads included."""
     return (path for path in _folder().glob("*") if path.is_file())
+
+
+def _link(source: IO[bytes], path: Path) -> bool:
+    received = getattr(source, "name", None)
+    if not isinstance(received, str) or Path(received).parent.resolve() != _folder().resolve():
+        return False
+    source.flush()
+    try:
+        path.hardlink_to(received)
+    except OSError:
+        return False  # a file system without second names
+    return True
 
 
 def _copy(source: IO[bytes], path: Path) -> None:

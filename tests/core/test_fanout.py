@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -282,6 +283,25 @@ def test_under_tls_the_stream_falls_back_by_itself(
             assert any("event: hello" in line for line in lines)
             site.publish(trace="over TLS")
             assert any("over TLS" in line for line in lines)
+
+
+def test_a_fast_upload_holds_up_nobody(start: Callable[..., Any]) -> None:
+    file = b"\x00\x00\x00\x18ftypmp42" + bytes(120_000_000)
+    with start() as site, ThreadPoolExecutor() as pool:
+        upload = pool.submit(
+            httpx.post,
+            f"{site.server.url}/a/media/upload",
+            files={"file": ("long.mp4", file, "video/mp4")},
+            headers={"Cookie": site.cookie, "Accept": "application/json"},
+            timeout=60,
+        )
+        answers = 0
+        while not upload.done():
+            httpx.get(f"{site.server.url}/healthz", timeout=60).raise_for_status()
+            answers += 1
+
+    assert upload.result().status_code in (200, 422), upload.result().text
+    assert answers > 5
 
 
 def stale(*keys: list[Any], trace: str) -> dict[str, Any]:

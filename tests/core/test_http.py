@@ -757,7 +757,7 @@ def test_a_page_is_behind_its_guard(
     assert stranger.get(f"/books/{BOOK}", headers=HTML).status_code == 404
     asked = nobody.get(f"/books/{BOOK}?tab=2", headers=HTML)
     assert asked.status_code == 303
-    assert asked.headers["Location"] == f"/sign-in?next=/books/{BOOK}?tab=2"
+    assert asked.headers["Location"] == f"/sign-in?next=/books/{BOOK}%3Ftab%3D2"
 
 
 def test_people_are_told_of_errors_in_a_page(owner: FlaskClient, stranger: FlaskClient) -> None:

@@ -17,6 +17,7 @@ let locks;
 /** @type {Channels} */
 let channels;
 let count = 0;
+const LOCK = "coursewire:live:7";
 
 beforeEach(() => {
   clock = new Clock();
@@ -210,7 +211,7 @@ test("a leader that fell silent loses its place to a tab that somebody sees", as
   assert.equal(streams.last.since, String(at(50)));
 });
 
-test("a hidden tab takes no leader's place", async () => {
+test("a hidden tab takes a silent leader's place only when it is seen again", async () => {
   const frozen = new Clock();
   const [first, second] = [tab({ time: frozen }), tab()];
   await open(first, [LIST, at(40)]);
@@ -218,8 +219,14 @@ test("a hidden tab takes no leader's place", async () => {
 
   second.hidden = true;
   await clock.pass(300_000);
-
   assert.equal(second.tabs.leads, false);
+  second.hidden = false;
+  channels.mute(LOCK);
+  second.tabs.look();
+  await clock.pass(3_000);
+  await quiet();
+
+  assert.equal(second.tabs.leads, true);
 });
 
 test("of one key that two tabs show the stream asks from the older", async () => {

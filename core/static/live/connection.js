@@ -12,6 +12,7 @@
 
 import { EVENTS, parseFrame } from "./frames.js";
 import { Signal } from "./signal.js";
+import { fitting, streamUrl } from "./stream_address.js";
 import { Watchlist } from "./watchlist.js";
 
 /** @typedef {import("./stamps.js").Stamp} Stamp */
@@ -37,7 +38,6 @@ const SILENT_BEATS = 2.5;
 const WAKING_MS = 500; // everybody on one network comes back online in the same instant
 const HIDDEN_MS = 60_000;
 const QUIET_MS = 2_000; // a shorter interruption is nobody's business
-const MOST_KEYS = 100; // the server's setting `keys_per_stream`
 
 export class Connection {
   #outside;
@@ -132,7 +132,7 @@ export class Connection {
   #open() {
     this.#close();
     this.#heardAt = this.#outside.clock.now();
-    const entries = this.#list.entries.slice(0, MOST_KEYS);
+    const entries = fitting(this.#list.entries);
     this.#covered = entries.map(([key]) => key);
     const source = this.#outside.open(streamUrl(this.#outside.url, entries));
     this.#source = source;
@@ -203,12 +203,12 @@ export class Connection {
   /** Whether the open stream lacks a key that it has room for. */
   #isNarrow() {
     const covered = new Set(this.#covered);
-    return this.#list.entries.slice(0, MOST_KEYS).some(([key]) => !covered.has(key));
+    return fitting(this.#list.entries).some(([key]) => !covered.has(key));
   }
 
   /** Live, unless there are more keys than a stream takes: those must be asked for. */
   #whole() {
-    return this.#list.size > MOST_KEYS ? "degraded" : "live";
+    return this.#list.size > fitting(this.#list.entries).length ? "degraded" : "live";
   }
 
   /** @param {State} state */
@@ -217,32 +217,4 @@ export class Connection {
     this.#state = state;
     this.states.emit(state);
   }
-}
-
-/**
- * The address of a stream. Most keys share one stamp, which `since` says once: a hundred keys
- * must fit into the 8190 bytes that servers take.
- *
- * @param {string} url
- * @param {readonly [string, Stamp | null][]} entries
- * @returns {string}
- */
-export function streamUrl(url, entries) {
-  const stamps = entries.map(([, stamp]) => String(stamp));
-  // A key without a stamp must not borrow `since`: it asks to be told that it is stale.
-  const since = stamps.includes("null") ? null : mostCommon(stamps);
-  const keys = entries.map(([key, stamp]) => {
-    const text = encodeURIComponent(key).replaceAll("%3A", ":");
-    return `key=${text}${stamp === null || String(stamp) === since ? "" : `@${stamp}`}`;
-  });
-  return `${url}?${[...keys, ...(since === null ? [] : [`since=${since}`])].join("&")}`;
-}
-
-/** @param {readonly string[]} stamps */
-function mostCommon(stamps) {
-  /** @type {Map<string, number>} */
-  const counts = new Map();
-  for (const stamp of stamps) counts.set(stamp, (counts.get(stamp) ?? 0) + 1);
-  const [first] = [...counts].sort(([, a], [, b]) => b - a);
-  return first?.[0] ?? null;
 }

@@ -78,10 +78,18 @@ function show(state) {
 function tellOfOthers({ target, detail }) {
   const { changes, own } = detail;
   if (own || isActing()) return;
-  highlight([...changes.added, ...changes.changed]);
+  const touched = [...changes.added, ...changes.changed];
+  // The innermost only: a chapter whose count ticks is not news beside the row that was added.
+  highlight(touched.filter((each) => !touched.some((other) => other !== each && each.contains(other))));
   announcer.updated(/** @type {Element} */ (target), changes);
-  const lost = changes.focusLost?.querySelector("h2, h3, bdi, strong")?.textContent?.trim();
-  if (changes.focusLost) announcer.say(`${lost ? `“${lost}”` : "What you were on"} was removed by somebody else.`);
+  if (changes.focusLost) announcer.say(`${nameOf(changes)} was removed by somebody else.`);
+}
+
+/** @param {{focusLost: Element, removed: Element[]}} changes */
+function nameOf({ focusLost, removed }) {
+  const row = removed.find((each) => each.contains(focusLost));
+  const name = row?.querySelector("h2, h3, bdi, strong")?.textContent?.trim();
+  return name ? `“${name}”` : "What you were on";
 }
 
 /**

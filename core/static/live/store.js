@@ -172,7 +172,7 @@ export class Store {
     if (watched === undefined || !watched.listeners.delete(listener) || watched.listeners.size > 0) return;
     watched.cancel();
     this.#watched.delete(key);
-    if (watched.attempts > 0) this.#tellTrouble();
+    if (watched.isTroubled) this.#tellTrouble();
     this.changed.emit();
   }
 
@@ -200,9 +200,11 @@ export class Store {
     // Everybody has looked away meanwhile: there is nobody to tell, nor to try again for.
     if (this.#watched.get(key) !== watched) return true;
     if (answer.kind === "fresh" && answer.key !== key) return this.#moved(key, watched, answer);
-    const shownBefore = watched.shows;
-    const wait_ms = this.#take(watched, answer);
-    if (watched.shows !== shownBefore) this.changed.emit();
+    const { shows, isTroubled } = watched;
+    const wait_ms = watched.take(answer, this.#want(), this.#outside.backoff);
+    if (watched.shows !== shows) this.changed.emit();
+    if (watched.isTroubled !== isTroubled) this.#tellTrouble();
+    if (answer.kind === "signed-out") this.signedOut.emit();
     this.#readAfter(key, watched, wait_ms);
     return answer.kind !== "failed";
   }
@@ -222,43 +224,6 @@ export class Store {
   }
 
   /**
-   * @param {Watched} watched
-   * @param {import("./reader.js").Answer} answer
-   * @returns {number} how long to wait before what is still owed is read
-   */
-  #take(watched, answer) {
-    const { entry } = watched;
-    switch (answer.kind) {
-      case "fresh":
-      case "same": {
-        const want = entry.accept(answer);
-        if (want === "late") return this.#tryAgain(watched);
-        this.#recovered(watched);
-        watched.shows = true;
-        watched.refused = false;
-        if (answer.kind === "same") watched.tell({ kind: "same", stamp: entry.stamp });
-        else watched.tell({ kind: "shown", answer, want: want ?? this.#want() });
-        return 0;
-      }
-      case "bad-floor":
-        entry.forgetStamps();
-        return this.#tryAgain(watched);
-      case "failed":
-        entry.fail();
-        watched.tell({ kind: "failed", status: answer.status });
-        return Math.max(answer.retry_ms, this.#tryAgain(watched));
-      case "gone":
-      case "signed-out":
-        entry.abandon();
-        watched.refused = true;
-        this.#recovered(watched);
-        watched.tell(answer);
-        if (answer.kind === "signed-out") this.signedOut.emit();
-        return 0;
-    }
-  }
-
-  /**
    * @param {Partial<import("./entry.js").Want>} [known]
    * @returns {import("./entry.js").Want}
    */
@@ -267,22 +232,8 @@ export class Store {
     return { floor: null, fresh: true, cause: "check", trace: "", own: false, since, ...known };
   }
 
-  /** @param {Watched} watched */
-  #tryAgain(watched) {
-    const wait_ms = this.#outside.backoff(watched.attempts);
-    if (watched.entry.owed && watched.attempts++ === 0) this.#tellTrouble();
-    return Math.max(1, wait_ms);
-  }
-
-  /** @param {Watched} watched */
-  #recovered(watched) {
-    const wasTroubled = watched.attempts > 0;
-    watched.attempts = 0;
-    if (wasTroubled) this.#tellTrouble();
-  }
-
   #tellTrouble() {
-    const troubled = [...this.#watched].filter(([, { attempts }]) => attempts > 0);
+    const troubled = [...this.#watched].filter(([, { isTroubled }]) => isTroubled);
     this.troubled.emit(troubled.map(([key]) => key));
   }
 }

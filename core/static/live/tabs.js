@@ -14,22 +14,14 @@
  */
 
 import { Leader } from "./leader.js";
+import { pack, unpack } from "./messages.js";
 import { Signal } from "./signal.js";
 import { Stamp } from "./stamps.js";
 import { Watchlist } from "./watchlist.js";
 
 /** @typedef {import("./frames.js").Frame} Frame */
 /** @typedef {import("./connection.js").State} State */
-/** @typedef {{frame: Frame, covered: readonly string[]}} Heard */
-
-/**
- * What goes over the channel; stamps as text, since a structured clone loses their class.
- *
- * @typedef {{kind: "watch", tab: string, entries: [string, string | null][], hidden: boolean}
- *   | {kind: "lead" | "wake" | "lose"}
- *   | {kind: "frame", frame: object, id: string | null, covered: readonly string[], to: string | null}
- *   | {kind: "state", state: State}} Message
- */
+/** @typedef {import("./messages.js").Message} Message */
 
 /**
  * @typedef {object} Outside
@@ -109,15 +101,10 @@ export class Tabs {
     this.#sayWhatIsShown();
   }
 
-  /** This tab is seen again, or hidden. */
+  /** This tab is seen again, or hidden; or the network is back. */
   look() {
     this.#sayWhatIsShown();
     if (!this.#outside.isHidden()) this.#send({ kind: "wake" });
-  }
-
-  /** The network is back, or the machine woke up. */
-  wake() {
-    this.#send({ kind: "wake" });
   }
 
   /** The network is gone. */
@@ -199,7 +186,7 @@ export class Tabs {
     if (isNew && tab !== this.#outside.id) this.#hold(`${this.#outside.name}:${tab}`, () => leader.forget(tab), true);
   }
 
-  /** @param {Heard} heard */
+  /** @param {import("./connection.js").Heard} heard */
   #hear({ frame, covered }) {
     const mine = new Set(this.#list.entries.map(([key]) => key));
     const isMine = (/** @type {string} */ key) => mine.has(key);
@@ -254,24 +241,4 @@ export class Tabs {
       this.#compete();
     });
   }
-}
-
-/**
- * @param {Frame} frame
- * @param {readonly string[]} covered
- * @param {string | null} to
- * @returns {Message}
- */
-function pack(frame, covered, to) {
-  const id = "id" in frame && frame.id !== null ? String(frame.id) : null;
-  return { kind: "frame", frame: "id" in frame ? { ...frame, id: null } : frame, id, covered, to };
-}
-
-/**
- * @param {Message & {kind: "frame"}} message
- * @returns {Heard}
- */
-function unpack({ frame, id, covered }) {
-  const known = /** @type {Frame} */ (frame);
-  return { frame: "id" in known ? { ...known, id: Stamp.parse(id) } : known, covered };
 }
