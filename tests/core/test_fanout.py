@@ -23,6 +23,7 @@ from tests.servers import Gunicorn, gunicorn, missing, wait_until
 
 KEY = "chapters:list:1"
 BIG = "x" * 4000
+MP4 = bytes.fromhex("00000018667479706d70343200000000") + b"mp42isom"
 
 OWNED = "owned sockets"
 PULLED = "generators"
@@ -286,22 +287,31 @@ def test_under_tls_the_stream_falls_back_by_itself(
 
 
 def test_a_fast_upload_holds_up_nobody(start: Callable[..., Any]) -> None:
-    file = b"\x00\x00\x00\x18ftypmp42" + bytes(120_000_000)
     with start() as site, ThreadPoolExecutor() as pool:
-        upload = pool.submit(
-            httpx.post,
-            f"{site.server.url}/a/media/upload",
-            files={"file": ("long.mp4", file, "video/mp4")},
-            headers={"Cookie": site.cookie, "Accept": "application/json"},
-            timeout=60,
-        )
+        upload = pool.submit(upload_quickly, site, 300_000_000)
         answers = 0
         while not upload.done():
             httpx.get(f"{site.server.url}/healthz", timeout=60).raise_for_status()
             answers += 1
 
-    assert upload.result().status_code in (200, 422), upload.result().text
-    assert answers > 5
+    assert b" 200 " in upload.result()
+    assert answers > 10
+
+
+def upload_quickly(site: Site, size_bytes: int) -> bytes:
+    """Send a file as quickly as the machine can; returns the first line of the answer."""
+    address = urlsplit(site.server.url)
+    head = b"--b\r\nContent-Disposition: form-data; name=file; filename=a.mp4\r\n\r\n"
+    body = head + MP4 + bytes(size_bytes) + b"\r\n--b--\r\n"
+    request = (
+        f"POST /a/media/upload HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {site.cookie}\r\n"
+        f"Accept: application/json\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(request.encode())
+        connection.sendall(body)
+        return connection.recv(65536).partition(b"\r\n")[0]
 
 
 def stale(*keys: list[Any], trace: str) -> dict[str, Any]:
