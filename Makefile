@@ -14,11 +14,13 @@ IN_VENV = $(VENV)/bin/python -m
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 RUN_STAMP = $(VENV)/run-$(call checksum,requirements.txt)
 DEV_STAMP = $(VENV)/dev-$(call checksum,requirements.txt requirements-dev.txt)
+BENCH_STAMP = $(VENV)-bench/run-$(call checksum,bench/requirements.txt)
 NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
-.PHONY: help run test check format format-check lint types types-js test-js bench locks venv
+.PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
+        bench-screen locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -51,7 +53,13 @@ types-js: ## Check the types of the browser code (needs Node.js).
 test-js: ## Test the browser code outside a browser (needs Node.js).
 	@sh scripts/with_node.sh 'tests of the browser code' $(MAKE) node-test-js
 
-bench: $(DEV_STAMP) ## Measure the time from a write to another browser's screen (needs Chromium).
+bench: $(DEV_STAMP) $(BENCH_STAMP) ## Measure the fan-out, beside other servers. N=1000: one size, shorter.
+	BENCH_PYTHON=$(VENV)-bench/bin/python $(IN_VENV) bench.fanout
+
+bench-scale: $(DEV_STAMP) ## Measure what the fan-out costs with more browsers, keys and workers.
+	$(IN_VENV) bench.scale
+
+bench-screen: $(DEV_STAMP) ## Measure the time from a write to another browser's screen (needs Chromium).
 	$(IN_VENV) bench.write_to_screen
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
@@ -77,6 +85,13 @@ $(DEV_STAMP):
 	@echo 'Installing what the development of Coursewire needs into $(VENV)'
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@rm -f $(VENV)/run-* $(VENV)/dev-* && touch $(RUN_STAMP) $@
+
+$(BENCH_STAMP):
+	@sh scripts/make_venv.sh $(VENV)-bench
+	@echo 'Installing what Coursewire is compared with into $(VENV)-bench'
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)-bench/bin/python -m pip install --quiet \
+	    --require-hashes -r bench/requirements.txt
+	@rm -f $(VENV)-bench/run-* && touch $@
 
 $(NODE_STAMP):
 	npm ci --no-audit --no-fund --loglevel=error

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import UnionType
-from typing import Any, Generic, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from core.access import Access, Me
 from core.errors import Invalid
 from core.guards import Guard
-from core.parameters import Parameter, explain, parameters_of, plain_type
+from core.parameters import Parameter, explain, parameters_of, plain_type, return_type_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +38,7 @@ class Action(Generic[P, R]):
         self.guard = guard
         self.needs = needs
         self.parameters = parameters_of(function)
+        self.returns = return_type_of(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function in the transaction at hand; no guard."""
@@ -66,7 +67,7 @@ class Action(Generic[P, R]):
     @cached_property
     def result_type(self) -> TypeAdapter[R]:
         """The type of the result, which makes its JSON and its schema."""
-        return TypeAdapter(get_type_hints(self.function, include_extras=True)["return"])
+        return TypeAdapter(self.returns)
 
     def arguments_from_json(self, body: object) -> dict[str, Any]:
         """The arguments in a JSON *body*, strictly typed; raises `Invalid`."""

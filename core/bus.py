@@ -95,9 +95,13 @@ class Bus:
         """The channel of the notices."""
         return self._name("notices")
 
-    def stamp(self, *, patient: bool = False) -> Stamp:
+    def stamp(self) -> Stamp:
         """Where Redis is now."""
-        return Stamp(*self._ask(self._stamp, ("epoch", "seq"), patient=patient))
+        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), ("0",)))
+
+    def probe(self) -> Stamp:
+        """Where Redis is now, if it takes writes; asked even if it failed a moment ago."""
+        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), ("1",), patient=True))
 
     def publish(self, notice: Notice, *, patient: bool = False) -> Stamp:
         """Record and announce that the keys of *notice* changed; returns its stamp.

@@ -158,6 +158,14 @@ def _part(plugin: Plugin, part: Part, declared: dict[type[Event], str]) -> Itera
             plugin.name,
             f"{owner} extends the plugin '{part.host.plugin}'. Add it to requires=[…].",
         )
+    fields = getattr(part.host.returns, "model_fields", None)
+    if fields is None or part.name in fields:
+        why = "is no model" if fields is None else f"has a field '{part.name}' of its own"
+        yield Fault(
+            plugin.name,
+            f"{owner} cannot be added: what '{part.host.namespace}' returns {why}. Choose another "
+            "name, or a query that returns a pydantic model.",
+        )
     hosts = {parameter.name: parameter for parameter in part.host.required}
     for parameter in part.parameters:
         yield from _same_type(plugin.name, owner, parameter, hosts.get(parameter.name), "its host")

@@ -18,8 +18,9 @@ Decide = Callable[..., Access]
 class Guard:
     """One decision, made by a function of the user and of the key's parameters, by name.
 
-    It may depend on nothing else, so its answer is stale only on the events it declares; an answer
-    to an event yields the ids of the users whose access may have changed.
+    It may depend on nothing else. It declares every event that takes access away: what it granted
+    is remembered until then, and streams that show it end then. An answer to an event yields the
+    ids of the users who may have lost access.
     """
 
     def __init__(

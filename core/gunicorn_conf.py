@@ -7,6 +7,7 @@ Read from the environment: PORT, COURSEWIRE_HOST, WEB_CONCURRENCY, COURSEWIRE_AC
 ``-``), COURSEWIRE_LOG_LEVEL, and gunicorn's own FORWARDED_ALLOW_IPS.
 """
 
+import logging
 import os
 import resource
 import socket
@@ -74,6 +75,7 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
+    _log_with(worker.log)
     _runtime(worker).start(worker)
 
 
@@ -83,6 +85,15 @@ def worker_int(worker: Any) -> None:
 
 def worker_exit(_server: Any, worker: Any) -> None:
     _stop(worker)
+
+
+def _log_with(log: Any) -> None:
+    """Write what Coursewire says where gunicorn writes, and a line per stream beside requests."""
+    ours, access = logging.getLogger("coursewire"), logging.getLogger("coursewire.access")
+    ours.handlers, ours.propagate = log.error_log.handlers, False
+    ours.setLevel(log.error_log.level)
+    access.handlers, access.propagate = log.access_log.handlers, False
+    access.setLevel(logging.INFO)
 
 
 def _stop(worker: Any) -> None:

@@ -62,6 +62,7 @@ class Hub:
         self._connected = False
         self._expected: Stamp | None = None
         self._expected_at = 0.0
+        self._doubted = False
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.loaded = threading.Event()
@@ -109,6 +110,10 @@ class Hub:
     def end(self, streams: list[Stream], reason: str) -> None:
         """Say ``bye`` to *streams*; they come back at once, and meet the guards again."""
         self._fanout.end(streams, reason, 0)
+
+    def doubt(self) -> None:
+        """Redis failed somebody: find out within a second whether it is away."""
+        self._doubted = True
 
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
@@ -185,6 +190,7 @@ class Hub:
             if not _is_subscription(pubsub.get_message(timeout=_PING_DEADLINE_S)):
                 raise BusUnavailable("it does not answer SUBSCRIBE")
             self._expected = None
+            self._bus.probe()
             self._resume()
             self._hear(pubsub)
         finally:
@@ -206,7 +212,8 @@ class Hub:
             if moment - pinged_at > _PING_S:
                 pinged_at = moment
                 pubsub.ping()
-            if self._expected is not None or moment - compared_at > self._settings.heartbeat_s:
+            suspect = self._doubted or self._expected is not None
+            if suspect or moment - compared_at > self._settings.heartbeat_s:
                 compared_at = moment
                 self._compare()
 
@@ -281,7 +288,8 @@ class Hub:
         So being behind at the moment of the answer proves nothing; a little later it does.
         """
         if self._expected is None:
-            self._expected = self._bus.stamp()
+            self._doubted = False
+            self._expected = self._bus.probe()
             self._expected_at = time.monotonic()
         elif time.monotonic() - self._expected_at > _LATE_S:
             here, expected = self.stamp, self._expected

@@ -5,7 +5,8 @@ changed, a session ended, an account disabled. So one rule serves both: an answe
 while the hub has heard of no access notice for that user after *s*. While Redis is away nothing
 holds, and the database is asked.
 
-Actions never ask here: they decide inside their own transaction.
+A refusal is never remembered, so a guard need not hear of what gives access, only of what takes it
+away. An action's guard never asks here: it decides inside the action's own transaction.
 """
 
 from collections import OrderedDict

@@ -76,6 +76,17 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
+def return_type_of(function: Callable[..., Any]) -> Any:
+    """What *function* says it returns, of which its JSON and its schema are made.
+
+    Raises `TypeError` when it does not say.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    if "return" not in hints:
+        raise TypeError(f"{function.__name__}() does not say what it returns; add -> and the type")
+    return hints["return"]
+
+
 def plain_type(annotation: Any) -> Any:
     """*annotation* without its ``Annotated`` wrapping, to compare types by."""
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

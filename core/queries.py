@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter
@@ -14,7 +14,7 @@ from core.errors import Fault, InvalidKey, SetupError
 from core.events import Event
 from core.guards import Guard
 from core.keys import KeyParts, Scalar, key_text, split_key
-from core.parameters import Parameter, parameters_of
+from core.parameters import Parameter, parameters_of, return_type_of
 from core.staleness import Answer, E, Staleness
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Query(Generic[P, R]):
         self.constant = constant
         self.template = template or f"{plugin}/{name}.html"
         self.staleness = Staleness(self.namespace, plugin, stale_on)
+        self.returns = return_type_of(function)
         parameters = parameters_of(function)
         self.required = tuple(p for p in parameters if p.required)
         self.options = tuple(p for p in parameters if not p.required)
@@ -119,7 +120,7 @@ class Query(Generic[P, R]):
     @cached_property
     def result_type(self) -> TypeAdapter[R]:
         """The type of the result, which makes its JSON and its schema."""
-        return TypeAdapter(get_type_hints(self.function, include_extras=True)["return"])
+        return TypeAdapter(self.returns)
 
     def key(self, *args: Any, **options: Any) -> Key:
         """The key of these parameters; a `Me` may be given as itself or as the user's id.
@@ -248,12 +249,13 @@ class Part:
         self.function = function
         self.template = template
         self.staleness = Staleness(f"{host.namespace}+{name}", plugin, stale_on)
+        self.returns = return_type_of(function)
         self.parameters: tuple[Parameter, ...] = parameters_of(function)
 
     @cached_property
     def result_type(self) -> TypeAdapter[Any]:
         """The type of the part, which makes its JSON and its schema."""
-        return TypeAdapter(get_type_hints(self.function, include_extras=True)["return"])
+        return TypeAdapter(self.returns)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function in the session at hand."""

@@ -88,6 +88,7 @@ class Relay:
             self._delete([row.row_id for row in owed])
         except BusUnavailable as error:
             log.info("Not published yet, the sweeper will: %s (trace %s)", error, work.trace)
+            self._runtime.hub.doubt()
         except Exception:
             # The action is committed: its answer must not depend on what comes after.
             log.exception("Not published yet, the sweeper will try (trace %s)", work.trace)
@@ -97,7 +98,7 @@ class Relay:
     def sweep(self) -> int:
         """Publish every due row; returns how many were published. Needs an app context."""
         try:
-            self._runtime.bus.stamp(patient=True)
+            self._runtime.bus.probe()
         except BusUnavailable:
             return 0
         published = 0

@@ -85,7 +85,8 @@ class Runtime:
         stamp = self.hub.stamp
         with reading():
             access = self.registry.grant(guard, me, values)
-        if me is not None:
+        if me is not None and access is not Access.NONE:
+            # What was refused may be granted without an event; only what is lost must have one.
             self.memory.answers.put(name, access, me.user_id, stamp)
         return access
 

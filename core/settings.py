@@ -6,6 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_ROOT = Path(__file__).resolve().parent.parent
+"""What relative paths start from, wherever a command is run."""
+
+_SQLITE = "sqlite:///"
 _PLAIN_POSTGRES = ("postgres://", "postgresql://")
 
 
@@ -18,7 +22,11 @@ class Settings(BaseSettings):
     """The settings of one app; each is the environment variable ``COURSEWIRE_<NAME>``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="COURSEWIRE_", populate_by_name=True, frozen=True, extra="ignore"
+        env_prefix="COURSEWIRE_",
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        validate_default=True,
     )
 
     secret_key: str = Field(
@@ -113,12 +121,19 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _psycopg3(cls, value: str) -> str:
+    def _understood(cls, value: str) -> str:
         """Heroku-style platforms say ``postgres://``, which SQLAlchemy refuses."""
         for plain in _PLAIN_POSTGRES:
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
+        if value.startswith(_SQLITE) and not value.startswith((_SQLITE + "/", _SQLITE + ":")):
+            return f"{_SQLITE}{_ROOT / value.removeprefix(_SQLITE)}"
         return value
+
+    @field_validator("upload_dir")
+    @classmethod
+    def _from_root(cls, value: Path) -> Path:
+        return _ROOT / value
 
     @property
     def sqlite(self) -> bool:

@@ -5,9 +5,10 @@ set -eu
 
 lock() {
     "$uv" pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml "$@"
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
 }
 
 uv=$1
-lock --output-file requirements.txt
-lock --constraints requirements.txt --group dev --output-file requirements-dev.txt
+lock pyproject.toml --output-file requirements.txt
+lock pyproject.toml --constraints requirements.txt --group dev --output-file requirements-dev.txt
+lock bench/requirements.in --output-file bench/requirements.txt

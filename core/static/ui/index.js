@@ -1,3 +1,4 @@
+import { newId } from "../live/ids.js";
 import { Dialogs } from "./dialogs.js";
 import { Forms } from "./forms.js";
 import { Options } from "./options.js";
@@ -30,7 +31,7 @@ export function startScreens({ store, announce }) {
     /** @param {string} url */
     navigate: (url) => window.location.assign(url),
     here: () => window.location.pathname + window.location.search,
-    newKey: () => crypto.randomUUID(),
+    newKey: newId,
     upload: upload.send.bind(upload),
     setTimeout: window.setTimeout.bind(window),
     clearTimeout: window.clearTimeout.bind(window),
