@@ -19,6 +19,9 @@ R = TypeVar("R")
 Upload = FileStorage
 """A file of a multipart form; an action that takes one takes no JSON."""
 
+PREPARED = "prepared"
+"""The parameter that receives what an action's ``prepare`` returned."""
+
 RESERVED_FIELDS = frozenset({"_next"})
 """Form fields that core itself reads."""
 
@@ -29,7 +32,14 @@ class Action(Generic[P, R]):
     Calling it runs the function alone, in the transaction at hand; `core.writes` answers requests.
     """
 
-    def __init__(self, plugin: str, function: Callable[P, R], guard: Guard, needs: Access) -> None:
+    def __init__(
+        self,
+        plugin: str,
+        function: Callable[P, R],
+        guard: Guard,
+        needs: Access,
+        prepare: Callable[..., Any] | None = None,
+    ) -> None:
         self.plugin = plugin
         self.name = function.__name__
         self.path_name = self.name.replace("_", "-")
@@ -37,6 +47,7 @@ class Action(Generic[P, R]):
         self.function = function
         self.guard = guard
         self.needs = needs
+        self.prepare = prepare
         self.parameters = parameters_of(function)
         self.returns = return_type_of(function)
 
@@ -52,7 +63,13 @@ class Action(Generic[P, R]):
     @cached_property
     def fields(self) -> tuple[Parameter, ...]:
         """The parameters that come from the body."""
-        return tuple(p for p in self.parameters if not p.is_me and p.annotation is not Upload)
+        return tuple(
+            p
+            for p in self.parameters
+            if not p.is_me
+            and p.annotation is not Upload
+            and not (self.prepare is not None and p.name == PREPARED)
+        )
 
     @cached_property
     def body_type(self) -> type[BaseModel]:
@@ -107,6 +124,13 @@ class Action(Generic[P, R]):
     def with_me(self, arguments: dict[str, Any], me: Me | None) -> dict[str, Any]:
         """*arguments*, and the user where the function takes one."""
         return arguments | {p.name: me for p in self.parameters if p.is_me}
+
+    def prepared(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """*arguments*, and what ``prepare`` made of those that it names; no transaction is open."""
+        if self.prepare is None:
+            return dict(arguments)
+        taken = {p.name: arguments[p.name] for p in parameters_of(self.prepare)}
+        return {**arguments, PREPARED: self.prepare(**taken)}
 
     def _checked(self, body: object, *, strict: bool) -> dict[str, Any]:
         try:

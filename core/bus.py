@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
 from core.errors import BusUnavailable
@@ -19,6 +19,8 @@ from core.stamps import Stamp
 
 MAX_KEYS_PER_NAMESPACE = 1_000
 """Above this many keys of one namespace a publication names the namespace itself."""
+
+_TAKES_NO_WRITES = (OutOfMemoryError, ReadOnlyError)
 
 _REST_S = 1.0
 """After a failure, how long nobody asks Redis again: a request waits for a dead Redis once, and the
@@ -171,7 +173,8 @@ class Bus:
             answer = script(keys=keys, args=[secrets.token_hex(16), *arguments])
         except (RedisError, OSError) as error:
             self._open_after = time.monotonic() + _REST_S
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+            refused = isinstance(error, ResponseError) and not isinstance(error, _TAKES_NO_WRITES)
+            raise BusUnavailable(f"{type(error).__name__}: {error}", refused=refused) from error
         self._open_after = 0.0
         return answer
 

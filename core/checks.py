@@ -8,10 +8,10 @@ from typing import Any
 from core.errors import Fault
 from core.events import Event
 from core.guards import Guard
+from core.keys import ACCESS
 from core.parameters import Parameter, plain_type
 from core.plugin import Page, Plugin
 from core.queries import Part, Query
-from core.registry import ACCESS
 from core.staleness import Rule, Staleness
 
 

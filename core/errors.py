@@ -54,10 +54,14 @@ class SetupError(CoursewireError):
 
 
 class BusUnavailable(CoursewireError):
-    """Redis did not answer in time; ``reason`` says how."""
+    """Redis did not answer in time; ``reason`` says how.
 
-    def __init__(self, reason: str) -> None:
+    ``refused``: it did answer, and refused this very command, while it takes others.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
         self.reason = reason
+        self.refused = refused
         super().__init__(f"Redis does not answer: {reason}")
 
 

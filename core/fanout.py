@@ -6,16 +6,22 @@ milliseconds the loop lets the worker's other greenlets run: ``sleep(0)`` would 
 polls no descriptor then; a sleep above zero does.
 """
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ParamSpec
 
 from core import frames
 from core.stamps import Stamp
 from core.streams import Announcement, Stream
 from core.watchers import WatchedKey, Watchers
+
+log = logging.getLogger("coursewire.hub")
+
+P = ParamSpec("P")
 
 BEAT_SLOTS = 60
 """Into how many parts the beats of an interval are spread."""
@@ -145,12 +151,10 @@ class Fanout:
                 self._send_stale(item)
             elif isinstance(item, _Frame):
                 for stream in self._everybody():
-                    stream.send(item.encoded)
-                    self._yield_when_due()
+                    self._do(stream, stream.send_state, item.encoded)
             else:
                 for stream in item.streams:
-                    stream.end(item.encoded)
-                    self._yield_when_due()
+                    self._do(stream, stream.end, item.encoded)
 
     def _everybody(self) -> list[Stream]:
         with self._lock:
@@ -178,11 +182,11 @@ class Fanout:
                     written = write(stream.fd, encoded)
                 except OSError:
                     # Slow, gone, or read by a generator: the stream itself knows which.
-                    stream.send_stale(encoded, keys, announcement)
+                    self._do(stream, stream.send_stale, encoded, keys, announcement)
                     continue
                 stream.frames_sent += 1
                 if written != size:
-                    stream.sent_partly(encoded[written:])
+                    self._do(stream, stream.sent_partly, encoded[written:])
             self._yield_when_due()
 
     def _beat(self, stamp: Stamp | None) -> None:
@@ -194,10 +198,20 @@ class Fanout:
         moment = time.monotonic()
         for stream in list(slot):
             if stream.ends_at is not None and moment >= stream.ends_at:
-                stream.end(frames.bye("access", 0))
+                self._do(stream, stream.end, frames.bye("access", 0))
             else:
-                stream.send(encoded)
-            self._yield_when_due()
+                self._do(stream, stream.send, encoded)
+
+    def _do(self, stream: Stream, send: Callable[P, None], *args: P.args, **kw: P.kwargs) -> None:
+        """Send to one stream; whatever is wrong with it must not end the loop of all others."""
+        try:
+            send(*args, **kw)
+        except Exception:
+            log.exception("A stream failed and was dropped")
+            with self._lock:
+                self._watchers.remove(stream)
+            self.remove(stream)
+        self._yield_when_due()
 
     def _yield_when_due(self) -> None:
         if time.perf_counter() > self._resume_at:

@@ -15,11 +15,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from core.bus import Bus, Notice
+from core.database import now
 from core.errors import BusUnavailable, InvalidStamp, Problem, TooMany, Unavailable
 from core.fanout import Fanout
 from core.settings import Settings
@@ -42,19 +45,35 @@ _BROWSERS_PER_SECOND = 500
 """How many browsers refetch per second after something that concerns them all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How far a hub has heard (``None``: Redis is away), and how often Redis was away before."""
+
+    stamp: Stamp | None
+    outages: int
+
+
 class Hub:
     """The fan-out of one worker.
 
-    ``draining`` is asked four times a second; once it says so, every stream ends with ``bye`` and
-    no new one is taken.
+    *draining* is asked four times a second; once it says so, every stream ends with ``bye`` and no
+    new one is taken. *owes* says whether something committed before a moment is not published yet:
+    browsers are told that Redis is back once that is done.
     """
 
     def __init__(
-        self, bus: Bus, settings: Settings, draining: Callable[[], bool] = lambda: False
+        self,
+        bus: Bus,
+        settings: Settings,
+        draining: Callable[[], bool] = lambda: False,
+        owes: Callable[[datetime], bool] = lambda _since: False,
     ) -> None:
         self._bus = bus
         self._settings = settings
         self._draining = draining
+        self._owes = owes
+        self._back_since: datetime | None = None
+        self.outages = 0
         self._lock = threading.RLock()
         self._watchers = Watchers()
         self._fanout = Fanout(self._watchers, self._lock, settings.heartbeat_s, lambda: self.stamp)
@@ -81,6 +100,12 @@ class Hub:
         """
         with self._lock:
             return self._versions.stamp if self._versions is not None and self._connected else None
+
+    @property
+    def heard(self) -> "Heard":
+        """How far everything has been heard, and how often Redis was away before."""
+        with self._lock:
+            return Heard(self.stamp, self.outages)
 
     @property
     def streams(self) -> int:
@@ -124,6 +149,8 @@ class Hub:
     def refusal(self, access_key: str | None, address: str) -> Problem | None:
         """Why one more stream of this user, from this network address, is not opened."""
         settings = self._settings
+        if self._draining():
+            return Unavailable("This server is about to end. Come back; another one answers.")
         if len(self._watchers) >= settings.streams_per_worker:
             return Unavailable("Too many streams are open here. Come back in a moment.")
         if self._watchers.of_user(access_key) >= settings.streams_per_user:
@@ -140,7 +167,7 @@ class Hub:
         with self._lock:
             self._watchers.add(stream)
             self._fanout.add(stream)
-            return self.stamp, self._connected
+            return self.stamp, self._connected and self._back_since is None
 
     def leave(self, stream: Stream) -> None:
         """Forget *stream*; harmless when repeated. Called from gevent's loop too: never waits."""
@@ -207,6 +234,9 @@ class Hub:
                 heard_at = moment
                 if message["type"] == "message":
                     self._notice(message["data"])
+                elif message["type"] == "subscribe":
+                    # redis-py connected anew by itself; what was said in between is not known.
+                    self._resume()
             if moment - heard_at > _PING_DEADLINE_S:
                 raise BusUnavailable(f"it was silent for {_PING_DEADLINE_S:g} s")
             if moment - pinged_at > _PING_S:
@@ -257,10 +287,22 @@ class Hub:
             came_back, self._connected = not self._connected, True
             self._tell_changed_since(before, fresh)
             if came_back:
-                self._fanout.tell_all("restored")
-        if came_back and before is not None:
-            log.info("Redis is back, at %s", fresh.stamp)
+                self._back_since = now()
+        if came_back:
+            if before is not None:
+                log.info("Redis is back, at %s", fresh.stamp)
+            self._say_restored()
         self.loaded.set()
+
+    def _say_restored(self) -> None:
+        """Tell the browsers to stop polling, once all that was committed before is published."""
+        since = self._back_since
+        if since is None or self._owes(since):
+            return
+        with self._lock:
+            if self._connected and self._back_since is since:
+                self._back_since = None
+                self._fanout.tell_all("restored")
 
     def _tell_changed_since(self, before: Stamp | None, fresh: Versions) -> None:
         changed = [key for key in self._watchers.keys if not fresh.is_current(key, before)]
@@ -289,8 +331,13 @@ class Hub:
         """
         if self._expected is None:
             self._doubted = False
+            here = self.stamp
             self._expected = self._bus.probe()
             self._expected_at = time.monotonic()
+            if here is not None and not self._expected.reaches(here):
+                log.warning("Redis fell back from %s to %s", here, self._expected)
+                self._expected = None
+                self._resume()
         elif time.monotonic() - self._expected_at > _LATE_S:
             here, expected = self.stamp, self._expected
             self._expected = None
@@ -303,6 +350,8 @@ class Hub:
             if not self._connected:
                 return
             self._connected = False
+            self._back_since = None
+            self.outages += 1
             self._fanout.tell_all("degraded")
         log.warning("Redis is away: %s", error)
 
@@ -310,6 +359,7 @@ class Hub:
         while not self._stopping.wait(_TICK_S):
             if self._draining():
                 self.drain()
+            self._say_restored()
 
 
 def _spread_ms(browsers: int) -> int:

@@ -21,6 +21,9 @@ Scalar: TypeAlias = int | str | bool
 Options: TypeAlias = Mapping[str, Scalar]
 KeyParts: TypeAlias = tuple[Scalar | Options, ...]
 
+ACCESS = "access"
+"""The namespace of access keys, ``access:<user id>``: what a user may see. Core's own."""
+
 MAX_KEY_BYTES = 1024
 """The longest text form, in bytes; a longer key is a 400, never a truncation."""
 
@@ -35,6 +38,11 @@ def encode_segment(value: Scalar | Options) -> str:
 def key_text(parts: KeyParts) -> str:
     """The text form of *parts*."""
     return ":".join(encode_segment(part) for part in parts)
+
+
+def access_key(user_id: int) -> str:
+    """The text form of the key that every stream of this user watches."""
+    return key_text((ACCESS, user_id))
 
 
 def split_key(text: str) -> tuple[str, ...]:

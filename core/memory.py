@@ -5,19 +5,23 @@ changed, a session ended, an account disabled. So one rule serves both: an answe
 while the hub has heard of no access notice for that user after *s*. While Redis is away nothing
 holds, and the database is asked.
 
+What was remembered before Redis was away is forgotten: a loss of access that could not be published
+then changed no number yet, so that an old stamp looks current when Redis is back.
+
 A refusal is never remembered, so a guard need not hear of what gives access, only of what takes it
 away. An action's guard never asks here: it decides inside the action's own transaction.
 """
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
 
 from core.access import Access, Me
-from core.hub import Hub
-from core.registry import access_key
+from core.hub import Heard, Hub
+from core.keys import access_key
 from core.stamps import Stamp
 
 T = TypeVar("T")
@@ -31,6 +35,7 @@ class _Kept(Generic[T]):
     value: T
     user_id: int
     stamp: Stamp
+    outages: int
 
 
 class Shelf(Generic[T]):
@@ -46,18 +51,20 @@ class Shelf(Generic[T]):
         kept = self._kept.get(name)
         if kept is None:
             return None
-        if not self._hub.is_current(access_key(kept.user_id), kept.stamp):
-            del self._kept[name]
+        current = self._hub.is_current(access_key(kept.user_id), kept.stamp)
+        if not current or kept.outages != self._hub.outages:
+            self._kept.pop(name, None)
             return None
-        self._kept.move_to_end(name)
+        with suppress(KeyError):  # another thread may have pushed it out meanwhile
+            self._kept.move_to_end(name)
         return kept.value
 
-    def put(self, name: Hashable, value: T, user_id: int, stamp: Stamp | None) -> None:
-        """Keep *value*, read in a transaction begun after *stamp*; without one nothing is kept."""
-        if stamp is None:
+    def put(self, name: Hashable, value: T, user_id: int, heard: Heard) -> None:
+        """Keep *value*, read in a transaction begun after *heard*; nothing while Redis is away."""
+        if heard.stamp is None:
             return
-        self._kept[name] = _Kept(value, user_id, stamp)
-        self._kept.move_to_end(name)
+        self._kept.pop(name, None)
+        self._kept[name] = _Kept(value, user_id, heard.stamp, heard.outages)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 

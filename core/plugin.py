@@ -117,16 +117,22 @@ class Plugin(Blueprint):
         return register
 
     def action(
-        self, *, guard: Guard, needs: Access = Access.EDIT
+        self,
+        *,
+        guard: Guard,
+        needs: Access = Access.EDIT,
+        prepare: Callable[..., Any] | None = None,
     ) -> Callable[[Callable[P, R]], Action[P, R]]:
         """Makes ``POST /a/<plugin>/<function-name>`` of a typed function.
 
         *guard* decides with the function's arguments, by name, in the action's own transaction.
+        *prepare* does what is slow before that transaction begins (on SQLite it keeps all other
+        writers out): it takes arguments by name, and the function gets its result as ``prepared``.
         """
 
         def register(function: Callable[P, R]) -> Action[P, R]:
             self._refuse_when_frozen(f"Action '{self.name}.{function.__name__}'")
-            action = Action(self.name, function, guard, needs)
+            action = Action(self.name, function, guard, needs, prepare)
             self.actions.append(action)
             return action
 

@@ -9,19 +9,11 @@ from core.access import Access, Me
 from core.actions import Action
 from core.events import Event
 from core.guards import Guard
-from core.keys import key_text
+from core.keys import access_key
 from core.plugin import Identity, Plugin
 from core.queries import Fill, Key, Part, Query, parse_key
 from core.reactions import Reaction
 from core.staleness import Rule, Staleness
-
-ACCESS = "access"
-"""The namespace of access keys, ``access:<user id>``: what a user may see. Core's own."""
-
-
-def access_key(user_id: int) -> str:
-    """The text form of the key that every stream of this user watches."""
-    return key_text((ACCESS, user_id))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import logging
 import random
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -22,7 +22,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.bus import Notice
-from core.database import db, now, writing
+from core.database import db, now, reading, writing
 from core.errors import BusUnavailable
 from core.events import Event
 from core.outbox import ActionAnswer, OutboxEvent, OutboxReaction
@@ -97,23 +97,47 @@ class Relay:
 
     def sweep(self) -> int:
         """Publish every due row; returns how many were published. Needs an app context."""
-        try:
-            self._runtime.bus.probe()
-        except BusUnavailable:
-            return 0
         published = 0
-        for row in self._claim():
+        while not self._stopping.is_set():
+            try:
+                self._runtime.bus.probe()
+            except BusUnavailable:
+                self._runtime.hub.doubt()
+                break
+            claimed = self._claim()
+            done = self._publish_claimed(claimed)
+            published += len(done)
+            if done:
+                self._delete(done)
+            if len(claimed) < _BATCH or not done:
+                break
+        return published
+
+    def owes(self, since: datetime) -> bool:
+        """Whether an event committed before *since* is not published yet, or nobody can tell."""
+        owed = OutboxEvent.parked_at.is_(None) & (OutboxEvent.created_at <= since)
+        try:
+            with self._app.app_context(), reading() as session:
+                return session.scalar(select(OutboxEvent.id).where(owed).limit(1)) is not None
+        except SQLAlchemyError:
+            return True
+
+    def _publish_claimed(self, claimed: Sequence[Owed]) -> list[int]:
+        """Publish what can be; the ids of the rows that were."""
+        done = []
+        for row in claimed:
             try:
                 later = keys_seen_after(self._runtime.registry, [row.event])
                 self._publish(row, later[0], patient=True)
-            except BusUnavailable:
-                break
+            except BusUnavailable as error:
+                if not error.refused:
+                    break
+                self._failed(row, error)
             except Exception as error:  # noqa: BLE001  logged, and parked in the end
                 self._failed(row, error)
-                continue
-            self._delete([row.row_id])
-            published += 1
-        return published
+            else:
+                done.append(row.row_id)
+        return done
 
     def react(self) -> list[threading.Thread]:
         """Start the due reactions that have a slot, each in a thread and transaction of its own.

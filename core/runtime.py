@@ -35,8 +35,8 @@ class Runtime:
         self.settings = settings
         self.registry = registry
         self.bus = Bus(settings)
-        self.hub = Hub(self.bus, settings, self._draining)
         self.relay = Relay(app, self)
+        self.hub = Hub(self.bus, settings, self._draining, self.relay.owes)
         self.memory = Memory(self.hub)
         self._worker: Worker | None = None
         self._started = False
@@ -82,22 +82,22 @@ class Runtime:
         known = None if me is None else self._remembered(self.memory.answers, name)
         if known is not None:
             return known
-        stamp = self.hub.stamp
+        heard = self.hub.heard
         with reading():
             access = self.registry.grant(guard, me, values)
         if me is not None and access is not Access.NONE:
             # What was refused may be granted without an event; only what is lost must have one.
-            self.memory.answers.put(name, access, me.user_id, stamp)
+            self.memory.answers.put(name, access, me.user_id, heard)
         return access
 
     def _owner_of(self, token: str, identity: Identity) -> Me | None:
         me = self._remembered(self.memory.sessions, session_name(token))
         if me is None or me.expires_at <= now():
-            stamp = self.hub.stamp
+            heard = self.hub.heard
             with reading():
                 me = identity.load(token)
             if me is not None:
-                self.memory.sessions.put(session_name(token), me, me.user_id, stamp)
+                self.memory.sessions.put(session_name(token), me, me.user_id, heard)
         return me
 
     def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:

@@ -12,11 +12,13 @@ logs it, nor drains it: the hub does all three.
    takes anything; one that takes nothing for twice as long is closed.
 """
 
+import logging
 import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -26,6 +28,8 @@ from core import frames
 from core.keys import KeyParts
 from core.streams import Announcement, LateKeys, Stream
 from core.watchers import WatchedKey
+
+log = logging.getLogger("coursewire.hub")
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -54,7 +58,7 @@ class SocketStream(Stream):
     ``fd`` is the descriptor while the browser takes data, else -1. Every method returns at once.
     """
 
-    __slots__ = ("_connections", "_descriptor", "_late", "_rest", "_slow_since")
+    __slots__ = ("_connections", "_descriptor", "_late", "_rest", "_slow_since", "_state")
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class SocketStream(Stream):
         self._connections = connections
         self._descriptor = -1
         self._rest: bytes = b""
+        self._state: bytes = b""
         self._late: LateKeys | None = None
         self._slow_since = 0.0
 
@@ -78,7 +83,11 @@ class SocketStream(Stream):
         connection.setblocking(False)
         _tune(connection)
         self._descriptor = self.fd = connection.detach()
-        self._connections.watch(self, self._descriptor)
+        try:
+            self._connections.watch(self, self._descriptor)
+        except OSError:
+            self.close()  # no room in the kernel for one more: the browser comes back
+            raise
         self.send(HEAD + first)
 
     def send_stale(
@@ -109,6 +118,12 @@ class SocketStream(Stream):
         if written < len(encoded):
             self._wait(encoded[written:])
 
+    def send_state(self, encoded: bytes) -> None:
+        """Send ``degraded`` or ``restored``; a slow browser hears the newest of them later."""
+        if self.fd < 0:
+            self._state = encoded
+        self.send(encoded)
+
     def end(self, encoded: bytes) -> None:
         """Send the last frame if the browser takes it now, and close."""
         self.send(encoded)
@@ -128,7 +143,8 @@ class SocketStream(Stream):
     def writable(self) -> None:
         """The browser takes data again: send the rest of a frame, then what it missed."""
         rest, self._rest = self._rest, b""
-        late = self._late.take() if self._late is not None else b""
+        late = (self._late.take() if self._late is not None else b"") + self._state
+        self._state = b""
         too_slow = self._slow_for_s() > self._connections.stall_s
         self._late = None
         self.fd = self._descriptor
@@ -178,9 +194,10 @@ class Connections:
 
     def forget(self, stream: SocketStream, descriptor: int) -> None:
         """Stop watching *descriptor*, before it is closed."""
-        del self._by_descriptor[descriptor]
-        self._epoll.unregister(descriptor)
         self._left(stream)
+        self._by_descriptor.pop(descriptor, None)
+        with suppress(OSError):  # it never got that far
+            self._epoll.unregister(descriptor)
 
     def close(self) -> None:
         """Close every connection, and the epoll."""
@@ -196,10 +213,15 @@ class Connections:
             stream = self._by_descriptor.get(descriptor)
             if stream is None:
                 continue
-            if events & _GONE:
+            try:
+                if events & _GONE:
+                    stream.close()
+                elif events & _OUT:
+                    stream.writable()
+            except Exception:
+                # gevent would stop the watcher, and no departure would be noticed any more.
+                log.exception("A stream failed and was dropped")
                 stream.close()
-            elif events & _OUT:
-                stream.writable()
 
 
 def _tune(connection: socket.socket) -> None:

@@ -83,6 +83,10 @@ class Stream:
         """Send a frame about the stream itself."""
         raise NotImplementedError
 
+    def send_state(self, encoded: bytes) -> None:
+        """Send ``degraded`` or ``restored``, which must not be lost."""
+        self.send(encoded)
+
     def end(self, encoded: bytes) -> None:
         """Send the last frame, and close."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from core.keys import KeyParts, prefixes
+from core.keys import ACCESS, KeyParts, prefixes
 
 if TYPE_CHECKING:
     from core.streams import Stream
@@ -91,8 +91,13 @@ class Watchers:
         return groups
 
     def losing_access(self, named: Iterable[str]) -> list["Stream"]:
-        """The streams of the users whose access key is among *named*."""
-        return [stream for name in named for stream in self._by_access_key.get(name, ())]
+        """The streams of the users whose access key is among *named*; ``access`` names all."""
+        found: list[Stream] = []
+        for name in named:
+            if name == ACCESS:
+                return [stream for stream in self if stream.access_key is not None]
+            found += self._by_access_key.get(name, ())
+        return found
 
     def of_user(self, access_key: str | None) -> int:
         """How many streams are one user's; those of nobody in particular do not count."""

@@ -70,12 +70,13 @@ def _run(
     me: Me | None,
     answer: ActionAnswer | None,
 ) -> Outcome:
+    complete = action.prepared(arguments)
     with transaction() as work:
         if answer is not None:
             db.session.add(answer)
             db.session.flush()
-        _check(action, arguments, me)
-        returned = action.function(**action.with_me(dict(arguments), me))
+        check_access(action, current_runtime().registry.grant(action.guard, me, arguments), me)
+        returned = action.function(**action.with_me(complete, me))
         result = action.result_type.dump_python(returned, mode="json")
         if answer is not None:
             answer.answer = {"result": result, "message": work.message, "trace": work.trace}
@@ -84,8 +85,8 @@ def _run(
     return Outcome(result, work.message, work.stale, work.stamp)
 
 
-def _check(action: Action[..., Any], arguments: Mapping[str, Any], me: Me | None) -> None:
-    access = current_runtime().registry.grant(action.guard, me, arguments)
+def check_access(action: Action[..., Any], access: Access, me: Me | None) -> None:
+    """Raises the problem that says why *access* does not suffice for *action*."""
     if access >= action.needs:
         return
     if me is None:

@@ -1,23 +1,28 @@
 """``POST /a/<plugin>/<action>``: a write, from a program (JSON) or from a form."""
 
-from typing import Any
+import logging
+from typing import Any, cast
 
 from flask import Blueprint, Response, flash, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
 
-from core.access import Access, current_me
+from core.access import Access, Me, current_me
 from core.actions import Action
 from core.current import current_runtime
 from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
 from core.floors import remember_floor
-from core.keys import KeyParts, split_key
+from core.keys import ACCESS, KeyParts, split_key
 from core.reads import access_to
-from core.registry import ACCESS
 from core.web.problems import FORM_TYPES, wants_json
 from core.web.redirects import own_path
-from core.writes import MAX_IDEMPOTENCY_KEY, Outcome, run_action
+from core.web.uploads import UploadRequest
+from core.writes import MAX_IDEMPOTENCY_KEY, Outcome, check_access, run_action
 
 blueprint = Blueprint("coursewire_actions", __name__)
+log = logging.getLogger("coursewire.web")
+
+_FORM_PARTS = 1_000
 
 _KEYS_CHECKED = 50
 """Of the keys that an action made stale, how many are told to the actor; their own stream tells
@@ -30,19 +35,35 @@ def act(plugin: str, name: str) -> ResponseReturnValue:
     action = current_runtime().registry.find_action(plugin, name)
     if action is None:
         raise NotFound(f"No plugin has an action {plugin}/{name}. See /openapi.json.")
-    outcome = run_action(action, _arguments(action), current_me(), _idempotency_key())
+    me = current_me()
+    _refuse_before_reading(action, me)
+    outcome = run_action(action, _arguments(action), me, _idempotency_key())
     response = _answer(outcome) if wants_json() else _back(outcome)
     remember_floor(response, outcome.stamp)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
+def _refuse_before_reading(action: Action[..., Any], me: Me | None) -> None:
+    """Nobody sends us a body in vain: what is known without it is checked without it."""
+    guard = action.guard
+    if me is None and not guard.asks_anonymous:
+        check_access(action, Access.NONE, me)
+    elif action.takes_upload and not guard.needed:
+        check_access(action, current_runtime().grant(guard, me, {}), me)
+
+
 def _arguments(action: Action[..., Any]) -> dict[str, Any]:
-    settings = current_runtime().settings
-    if not action.takes_upload:
-        request.max_content_length = settings.max_body_bytes
+    request.max_form_parts = _FORM_PARTS
+    if action.takes_upload:
+        cast(UploadRequest, request).takes_files = True
+    else:
+        request.max_content_length = current_runtime().settings.max_body_bytes
     if request.mimetype == "application/json" and not action.takes_upload:
-        body = request.get_json(silent=True)
+        try:
+            body = request.get_json(silent=True)
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply. Nothing was saved.") from None
         if not isinstance(body, dict):
             raise BadRequest("The body is not a JSON object. Nothing was saved.")
         return action.arguments_from_json(body)
@@ -83,10 +104,14 @@ def _stale_for_actor(outcome: Outcome) -> list[KeyParts]:
     """The stale keys that the actor may view, so their page need not wait for the stream."""
     told = []
     me = current_me()
-    for text in outcome.stale[:_KEYS_CHECKED]:
-        parts = _viewable(text, me)
-        if parts is not None:
-            told.append(parts)
+    try:
+        for text in outcome.stale[:_KEYS_CHECKED]:
+            parts = _viewable(text, me)
+            if parts is not None:
+                told.append(parts)
+    except SQLAlchemyError as error:
+        # The action is committed, and its answer must say so; the stream tells the rest.
+        log.warning("Not all stale keys could be told to the actor: %s", error)
     return told
 
 

@@ -15,10 +15,9 @@ from core.current import current_runtime
 from core.database import db, now
 from core.errors import BadRequest, InvalidStamp, SignInNeeded
 from core.hub import Hub
-from core.keys import KeyParts
+from core.keys import KeyParts, access_key
 from core.queries import Key
 from core.reads import access_to
-from core.registry import access_key
 from core.sockets import Connections, SocketStream
 from core.stamps import Stamp
 from core.streams import PulledStream, Stream
@@ -68,6 +67,10 @@ def stream() -> ResponseReturnValue:
     )
     if request.method == "HEAD":
         return Response(headers=_HEADERS)
+    # Asked again: the guards may have let others in meanwhile.
+    refusal = runtime.hub.refusal(user_key, request.remote_addr or "")
+    if refusal is not None:
+        raise refusal
     connection = _own_connection()
     if runtime.hub.connections is not None and connection is not None:
         return Takeover(connection, runtime.hub.connections, opening)
@@ -138,8 +141,10 @@ class Opening:
             owner                  removes this member
             hub                        hears: ends this user's streams, of which there is none yet
         """
-        if self.access_key is None or self.asked_at is None:
+        if self.access_key is None:
             return False
+        if self.asked_at is None:
+            return self.hub.stamp is not None  # Redis came back: nobody knows what it missed
         return not self.hub.is_current(self.access_key, self.asked_at)
 
     def _verdict(self, stale: list[Watched]) -> str:

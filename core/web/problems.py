@@ -50,7 +50,9 @@ def answer_problem(problem: Problem) -> ResponseReturnValue:
         return problem_response(problem)
     if request.path.startswith("/a/"):
         flash(problem.detail, "problem")
-        return redirect(own_path(request.form.get("_next"), request.referrer), 303)
+        # A body that was not read so far is not read for this.
+        chosen = request.form.get("_next") if "form" in vars(request) else None
+        return redirect(own_path(chosen, request.referrer), 303)
     if isinstance(problem, SignInNeeded):
         here = own_path(request.full_path.rstrip("?"))
         return redirect(f"/sign-in?next={quote(here, safe='/')}", 303)

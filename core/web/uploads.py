@@ -10,6 +10,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from io import BytesIO
 from typing import IO, Any
 
 from flask import Request, current_app
@@ -23,7 +24,13 @@ PART = ".part"
 
 
 class UploadRequest(Request):
-    """A request whose large bodies are read in turns, and whose files wait in the upload folder."""
+    """A request whose large bodies are read in turns, and whose files wait in the upload folder.
+
+    ``takes_files`` is said by whoever has made sure that the sender may upload; until then a file
+    of a form stays in memory, within the limit of an ordinary body.
+    """
+
+    takes_files = False
 
     def read_in_turns(self) -> None:
         """Let other greenlets run while the body is read, by us or by the server's clean-up."""
@@ -39,6 +46,8 @@ class UploadRequest(Request):
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
         """Where Werkzeug's form parser puts the bytes of a file; gone once it is closed."""
+        if not self.takes_files:
+            return BytesIO()
         settings: Settings = current_app.config["COURSEWIRE"]
         settings.upload_dir.mkdir(parents=True, exist_ok=True)
         return tempfile.NamedTemporaryFile("rb+", dir=settings.upload_dir, suffix=PART)

@@ -128,6 +128,30 @@ def quick_app(make_app: MakeApp, sqlite_url: str) -> Flask:
     return make_app(sqlite_url, fill=True)
 
 
+@pytest.fixture
+def owner(quick_app: Flask) -> FlaskClient:
+    """One who may edit the book."""
+    return client_of(quick_app, OWNER)
+
+
+@pytest.fixture
+def viewer(quick_app: Flask) -> FlaskClient:
+    """One who may view the book."""
+    return client_of(quick_app, VIEWER)
+
+
+@pytest.fixture
+def stranger(quick_app: Flask) -> FlaskClient:
+    """One who may not see the book."""
+    return client_of(quick_app, STRANGER)
+
+
+@pytest.fixture
+def nobody(quick_app: Flask) -> FlaskClient:
+    """One who is not signed in."""
+    return client_of(quick_app, None)
+
+
 def runtime_of(app: Flask) -> Runtime:
     """The runtime of *app*."""
     runtime: Runtime = app.extensions["coursewire"]

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -61,7 +62,7 @@ class Listening:
 
     def rest(self) -> list[Heard]:
         """What comes until the server ends the stream."""
-        found = []
+        found: list[Heard] = []
         until = time.monotonic() + DEADLINE_S
         while True:
             try:
@@ -111,10 +112,11 @@ def listening_here(client: FlaskClient, query: str) -> Listening:
     """A stream of an app in this process; it ends when the app's runtime drains or stops."""
     response = client.get(f"/live?{query}")
     assert response.status_code == 200, response.get_data(as_text=True)
-    return Listening(_decoded(response.iter_encoded()))
+    return Listening(decoded(response.iter_encoded()))
 
 
-def _decoded(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+def decoded(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+    """The events in *chunks*, as each is complete."""
     lines, decoder = SSELineDecoder(), SSEDecoder()
     for chunk in chunks:
         for line in lines.decode(chunk.decode()):
@@ -125,8 +127,6 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:
 
 def _hang_up(response: httpx.Response) -> None:
     """End the connection while another thread reads it."""
-    import socket
-
     stream = response.extensions["network_stream"]
     raw = stream.get_extra_info("socket")
     with suppress(OSError):

@@ -1,7 +1,6 @@
 """The relay: what is owed is published and reacted to, whatever died in between."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -114,7 +113,7 @@ def test_rows_that_became_visible_out_of_order_are_found_too(
         quick = threading.Thread(target=lambda: crash_after_commit(app, written(2, 8)))
         quick.start()
         quick.join()
-        sweeper = threading.Thread(target=lambda: (make_due_but_locked(app), sweep(app)))
+        sweeper = threading.Thread(target=lambda: sweep_what_is_not_locked(app))
         sweeper.start()
         sweeper.join()
         assert set(published(app)) == {"notes:list:8"}
@@ -122,6 +121,11 @@ def test_rows_that_became_visible_out_of_order_are_found_too(
 
     assert sweep(app) == 1
     assert set(published(app)) == {"notes:list:8", f"notes:list:{BOOK}"}
+
+
+def sweep_what_is_not_locked(app: Flask) -> None:
+    make_due_but_locked(app)
+    sweep(app)
 
 
 def make_due_but_locked(app: Flask) -> None:
@@ -234,6 +238,34 @@ def test_a_poison_row_is_not_parked_while_redis_cannot_be_told(
 
     assert rows(app)[0].parked_at is not None
     assert runtime_of(app).bus.snapshot().horizon == 1
+
+
+def test_a_publication_that_redis_itself_refuses_is_parked_and_a_reset_mends_it(
+    quick_app: Flask,
+) -> None:
+    bus = runtime_of(quick_app).bus
+    bus.client.set(f"{{{bus.settings.redis_prefix}}}:versions", "no sorted set")
+    crash_after_commit(quick_app, written(1))
+
+    for _ in range(5):
+        make_due(quick_app)
+        sweep(quick_app)
+
+    (row,) = rows(quick_app)
+    assert row.parked_at is not None
+    assert "WRONGTYPE" in row.error
+    crash_after_commit(quick_app, written(2))
+    make_due(quick_app)
+    assert sweep(quick_app) == 1
+
+
+def test_one_round_of_the_sweeper_publishes_all_that_is_owed(quick_app: Flask) -> None:
+    crash_after_commit(quick_app, *(written(n, n) for n in range(1, 251)))
+    make_due(quick_app)
+
+    assert sweep(quick_app) == 250
+    assert rows(quick_app) == []
+    assert len(published(quick_app)) == 250
 
 
 def test_two_sweepers_at_once_publish_everything_and_leave_nothing(
@@ -400,7 +432,7 @@ def test_two_workers_react_once_where_none_of_them_dies(
 
 
 @pytest.fixture
-def sweeping_app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
+def sweeping_app(make_app: MakeApp, database_url: str) -> Flask:
     """An app with its hub and its sweeper running, both quick."""
     app = make_app(database_url, fill=True, outbox_age_s=0.01, sweep_s=0.02, heartbeat_s=0.05)
     runtime_of(app).start()

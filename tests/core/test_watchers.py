@@ -63,6 +63,12 @@ class Watching(RuleBasedStateMachine):
         assert set(found) == {s for s in self.open if s.access_key in named}
         assert len(found) == len(set(found))
 
+    @rule()
+    def change_all_access(self) -> None:
+        found = self.watchers.losing_access(["access"])
+
+        assert set(found) == {s for s in self.open if s.access_key is not None}
+
     @invariant()
     def it_knows_the_open_streams_and_what_they_watch(self) -> None:
         assert set(self.watchers) == set(self.open)

@@ -18,7 +18,7 @@ from plugins.accounts.sessions import COOKIE, LIFETIME
 from tests.conftest import act
 from tests.plugins.story import on_sqlite, read, refused
 
-WRONG = "E-mail or password is wrong."
+WRONG = "E-mail or password is wrong. Check both, then try again."
 
 
 def test_signing_in_says_who_one_is(anonymous: FlaskClient) -> None:
