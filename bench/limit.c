@@ -2,10 +2,11 @@
  * The practical limit of one core: epoll, and one send() per browser and event; nothing else.
  *
  *     cc -O2 -o limit limit.c
- *     limit PORT          browsers at 127.0.0.1:PORT, the publisher's lines at PORT + 1
+ *     limit PORT          at 127.0.0.1:PORT
  *
- * No keys, no access, no HTTP beyond finding the end of a request. A browser that takes no data is
- * waited for, which no server may do.
+ * Whoever says GET is a browser; whoever says anything else publishes a line to all of them. No keys,
+ * no access, no HTTP beyond the end of a request. A browser that takes no data is waited for, which
+ * no server may do.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +23,7 @@
 
 #define MOST 1100000
 
-enum { NOBODY, ASKING, STREAMING, PUBLISHER };
+enum { NOBODY, NEW, STREAMING, PUBLISHER };
 
 static unsigned char kind[MOST];
 static int streams[MOST], place[MOST], n_streams, poller;
@@ -47,12 +48,12 @@ static int listen_at(int port)
     return fd;
 }
 
-static void take(int listener, int as)
+static void take(int listener)
 {
     int fd;
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.fd = fd };
-        kind[fd] = (unsigned char)as;
+        kind[fd] = NEW;
         epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
     }
 }
@@ -79,12 +80,12 @@ static void send_all(const char *line, size_t size)
         }
 }
 
-static void hear(int fd)
+static void hear(const char *text, size_t n)
 {
-    ssize_t n = recv(fd, lines + n_lines, sizeof lines - n_lines, 0);
     char *line = lines, *end;
-    if (n <= 0) { drop(fd); return; }
-    n_lines += (size_t)n;
+    if (n > sizeof lines - n_lines) { fprintf(stderr, "a line is too long\n"); exit(1); }
+    memcpy(lines + n_lines, text, n);
+    n_lines += n;
     while ((end = memchr(line, '\n', n_lines - (size_t)(line - lines)))) {
         send_all(line, (size_t)(end - line));
         line = end + 1;
@@ -93,12 +94,14 @@ static void hear(int fd)
     memmove(lines, line, n_lines);
 }
 
-static void answer(int fd)
+static void receive(int fd)
 {
-    char request[4096];
-    ssize_t n = recv(fd, request, sizeof request, 0);
+    static char text[65536];
+    ssize_t n = recv(fd, text, sizeof text, 0);
     if (n <= 0) { drop(fd); return; }
-    if (kind[fd] != ASKING || n < 4 || memcmp(request + n - 4, "\r\n\r\n", 4)) return;
+    if (kind[fd] == NEW && memcmp(text, "GET ", 4)) kind[fd] = PUBLISHER;
+    if (kind[fd] == PUBLISHER) hear(text, (size_t)n);
+    if (kind[fd] != NEW || n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4)) return;
     send(fd, HEAD, sizeof HEAD - 1, MSG_NOSIGNAL);
     kind[fd] = STREAMING;
     place[fd] = n_streams;
@@ -114,15 +117,13 @@ int main(int argc, char **argv)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    int browsers = listen_at(port), publishers = listen_at(port + 1);
+    int listener = listen_at(port);
     for (;;) {
         int n = epoll_wait(poller, events, 512, -1);
         for (int i = 0; i < n; i++) {
             int fd = events[i].data.fd;
-            if (fd == browsers) take(fd, ASKING);
-            else if (fd == publishers) take(fd, PUBLISHER);
-            else if (kind[fd] == PUBLISHER) hear(fd);
-            else answer(fd);
+            if (fd == listener) take(fd);
+            else receive(fd);
         }
     }
 }

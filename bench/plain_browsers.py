@@ -24,7 +24,6 @@ class Browser:
     open: bool = False
     rest: bytes = b""
     newest: int = 0
-    received: int = 0
 
 
 @dataclass
@@ -71,15 +70,19 @@ class Browsers:
         phase = self._phase = Phase(events, [0] * (events + 1), [0] * (events + 1))
         phase.newest_at = time.monotonic()
         for browser in self._browsers.values():
-            browser.newest = browser.received = 0
+            browser.newest = 0
         _say("ready")
         while phase.finished < self._open and time.monotonic() - phase.newest_at < silence_s:
             self._turn()
+        gone = self._count - len(self._browsers)
+        missing = (
+            sum(events - browser.newest for browser in self._browsers.values()) + gone * events
+        )
         told = {
             "received": phase.received,
             "repeated": phase.repeated,
-            "lost": self._count * events - phase.received,
-            "finished": phase.finished,
+            "skipped": self._count * events - phase.received - missing,
+            "missing": missing,
         }
         _say("done", json.dumps(told))
 
@@ -140,7 +143,6 @@ class Browsers:
             phase.repeated += 1
             return
         browser.newest = number
-        browser.received += 1
         phase.received += 1
         phase.last_us[number] = max(phase.last_us[number], us)
         phase.reached[number] += 1

@@ -1,0 +1,1 @@
+"""The apps that benchmarks serve; those of other packages run in an environment of their own."""
