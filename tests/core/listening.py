@@ -42,7 +42,7 @@ class Listening:
         self._queue: queue.Queue[Heard | None] = queue.Queue()
         self.everything: list[Heard] = []
         self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._read, args=(events,))
+        self.thread = threading.Thread(target=self._read, args=(events,), daemon=True)
         self.thread.start()
 
     @property
@@ -50,15 +50,19 @@ class Listening:
         """The beats so far."""
         return [heard for heard in self.everything if heard.event == "beat"]
 
-    def next(self, what: str | None = None) -> Heard:
-        """The next event that is no beat; fails unless it is *what*, or when none comes."""
-        try:
-            heard = self._queue.get(timeout=DEADLINE_S)
-        except queue.Empty:
-            pytest.fail(f"no {what or 'event'} came within {DEADLINE_S:g} s")
-        assert heard is not None, f"the stream ended without {what or 'a further event'}"
-        assert what is None or heard.event == what, heard
-        return heard
+    def next(self, what: str | None = None, *, past: tuple[str, ...] = ()) -> Heard:
+        """The next event that is no beat, nor one of *past*; fails unless it is *what*, or when
+        none comes.
+        """
+        while True:
+            try:
+                heard = self._queue.get(timeout=DEADLINE_S)
+            except queue.Empty:
+                pytest.fail(f"no {what or 'event'} came within {DEADLINE_S:g} s")
+            assert heard is not None, f"the stream ended without {what or 'a further event'}"
+            if heard.event not in past:
+                assert what is None or heard.event == what, heard
+                return heard
 
     def rest(self) -> list[Heard]:
         """What comes until the server ends the stream."""

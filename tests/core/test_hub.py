@@ -28,11 +28,21 @@ def app(make_app: MakeApp, sqlite_url: str, own_redis: RedisServer) -> Iterator[
     """An app whose hub runs, with quick beats, on a Redis of its own; nothing else sweeps."""
     app = make_app(sqlite_url, fill=True, redis_url=own_redis.url, heartbeat_s=0.1, sweep_s=0.05)
     runtime_of(app).start()
-    wait_until(lambda: runtime_of(app).hub.stamp, "stamp of the hub")
+    wait_until(runtime_of(app).hub.loaded.is_set, "versions of the hub")
+    settle(app)
     yield app
     own_redis.thaw()
     runtime_of(app).drain()
     wait_until(lambda: runtime_of(app).hub.streams == 0, "end of the streams")
+
+
+def settle(app: Flask) -> None:
+    """Return once a stream has come and gone: what the hub says at its start is said before."""
+    stream = listening_here(client_of(app), f"key={KEY}")
+    runtime_of(app).drain()
+    stream.rest()
+    stream.thread.join(10)
+    wait_until(lambda: runtime_of(app).hub.streams == 0, "end of the stream")
 
 
 @pytest.fixture
@@ -261,7 +271,7 @@ def test_a_beat_never_overtakes_a_notice_that_its_stamp_covers(
     told = 0
     for heard in stream.everything:
         if heard.event == "beat":
-            assert heard.stamp.sequence == told
+            assert heard.stamp.sequence <= told
         else:
             assert heard.stamp.sequence >= told
             told = heard.stamp.sequence
@@ -319,7 +329,7 @@ def test_a_restarted_redis_resets_every_stream_and_has_the_guards_asked_again(
     again = listen(KEY, since=stale.id)
     assert again.next("hello").data["verdict"] == "current"
     stamp = publish(app, KEY)
-    assert again.next("stale").stamp == stamp
+    assert again.next("stale", past=("degraded", "restored")).stamp == stamp
 
 
 def test_what_was_committed_while_redis_was_away_is_told_before_all_is_said_to_be_well(
