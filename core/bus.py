@@ -1,6 +1,7 @@
-"""The bus: Redis, which holds the version of every key, and the channel of the notices."""
+"""The bus: Redis, which holds the version of every key, the cached bodies, and the channel."""
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -14,8 +15,11 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, Respon
 from redis.retry import Retry
 
 from core.errors import BusUnavailable
+from core.keys import prefixes
 from core.settings import Settings
 from core.stamps import Stamp
+
+log = logging.getLogger("coursewire.bus")
 
 MAX_KEYS_PER_NAMESPACE = 1_000
 """Above this many keys of one namespace a publication names the namespace itself."""
@@ -25,6 +29,9 @@ _TAKES_NO_WRITES = (OutOfMemoryError, ReadOnlyError)
 _REST_S = 1.0
 """After a failure, how long nobody asks Redis again: a request waits for a dead Redis once, and the
 next ones go straight to the database."""
+
+_SHRUNK_S = 600.0
+"""After Redis was out of memory, how long fewer bodies are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,18 @@ class Snapshot:
     versions: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was found at ``stamp``, Redis's own: a current ``body``, or the ``lease`` to make it.
+
+    Neither when somebody else makes it now.
+    """
+
+    stamp: Stamp
+    body: str | None = None
+    lease: str | None = None
+
+
 @dataclass
 class Bus:
     """The commands to Redis. Each waits at most the timeout, and raises `BusUnavailable`."""
@@ -66,10 +85,14 @@ class Bus:
 
     def __post_init__(self) -> None:
         self.client = self.connect(timeout_s=self.settings.redis_timeout_s)
-        self._stamp = self._script("stamp")
-        self._publish = self._script("publish")
-        self._reset = self._script("reset")
-        self._snapshot = self._script("snapshot")
+        self._stamp = self._script("generation", "stamp")
+        self._publish = self._script("generation", "publish")
+        self._reset = self._script("generation", "reset")
+        self._snapshot = self._script("generation", "snapshot")
+        self._recall = self._script("generation", "recall")
+        self._keep = self._script("room", "keep")
+        self._release = self._script("release")
+        self._shrink = self._script("room", "shrink")
 
     def connect(self, *, timeout_s: float | None, single: bool = False) -> redis.Redis:
         """A client of its own pool; *timeout_s* ``None`` waits for answers without end.
@@ -99,11 +122,12 @@ class Bus:
 
     def stamp(self) -> Stamp:
         """Where Redis is now."""
-        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), ("0",)))
+        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), (_new_epoch(), "0")))
 
     def probe(self) -> Stamp:
         """Where Redis is now, if it takes writes; asked even if it failed a moment ago."""
-        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), ("1",), patient=True))
+        arguments = (_new_epoch(), "1")
+        return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), arguments, patient=True))
 
     def publish(self, notice: Notice, *, patient: bool = False) -> Stamp:
         """Record and announce that the keys of *notice* changed; returns its stamp.
@@ -116,7 +140,7 @@ class Bus:
             *self._ask(
                 self._publish,
                 ("epoch", "seq", "versions", "horizon", "notices"),
-                (self.settings.versions_kept, body, *keys),
+                (_new_epoch(), self.settings.versions_kept, body, *keys),
                 patient=patient,
             )
         )
@@ -128,7 +152,7 @@ class Bus:
             *self._ask(
                 self._reset,
                 ("epoch", "seq", "versions", "horizon", "notices"),
-                (notice.encode(),),
+                (_new_epoch(), notice.encode()),
                 patient=True,
             )
         )
@@ -138,12 +162,51 @@ class Bus:
         generation, sequence, horizon, flat = self._ask(
             self._snapshot,
             ("epoch", "seq", "versions", "horizon"),
-            (self.settings.versions_loaded,),
+            (_new_epoch(), self.settings.versions_loaded),
             patient=True,
         )
         pairs = zip(flat[::2], flat[1::2], strict=True)
         versions = {key: int(number) for key, number in pairs}
         return Snapshot(Stamp(generation, sequence), int(horizon), versions)
+
+    def recall(self, name: str, keys: Sequence[str], lease_s: float) -> Recalled:
+        """The body *name* if it is current, or else the lease to make it, if nobody holds that.
+
+        It depends on *keys*: a notice that names one of them, or a prefix of one, makes it stale.
+        """
+        token = secrets.token_hex(8)
+        above = {prefix: None for key in keys for prefix in prefixes(key)}
+        generation, sequence, outcome, *rest = self._ask(
+            self._recall,
+            ("epoch", "seq", "versions", "horizon", f"body:{name}", f"lease:{name}"),
+            (
+                _new_epoch(),
+                token,
+                int(lease_s * 1000),
+                len(keys),
+                *keys,
+                *(above.keys() - set(keys)),
+            ),
+        )
+        stamp = Stamp(generation, sequence)
+        if outcome == "body":
+            return Recalled(stamp, body=rest[0])
+        return Recalled(stamp, lease=token if outcome == "lease" else None)
+
+    def keep(self, name: str, made: Recalled, body: str, budget_bytes: int, ttl_s: float) -> bool:
+        """Keep the *body* that was made under the lease of *made*; whether that was still held."""
+        assert made.lease is not None  # noqa: S101  only who has a lease makes a body
+        arguments = (made.lease, made.stamp.generation, made.stamp.sequence, body)
+        (kept,) = self._ask(
+            self._keep,
+            (f"body:{name}", f"lease:{name}", "bodies", "sizes", "total", "room"),
+            (*arguments, int(ttl_s * 1000), budget_bytes),
+        )
+        return bool(kept)
+
+    def release(self, name: str, made: Recalled) -> None:
+        """Give the lease of *made* back, with nothing made."""
+        self._ask(self._release, (f"lease:{name}",), (made.lease or "",))
 
     def close(self) -> None:
         """Close every connection."""
@@ -153,30 +216,45 @@ class Bus:
     def _name(self, what: str) -> str:
         return f"{{{self.settings.redis_prefix}}}:{what}"
 
-    def _script(self, name: str) -> Any:
+    def _script(self, *names: str) -> Any:
         folder = files("core") / "lua"
-        parts = [(folder / f"{part}.lua").read_text() for part in ("generation", name)]
+        parts = [(folder / f"{name}.lua").read_text() for name in names]
         return self.client.register_script("\n".join(parts))
 
     def _ask(
         self,
         script: Any,
         names: Sequence[str],
-        arguments: Sequence[Any] = (),
+        arguments: Sequence[Any],
         *,
         patient: bool = False,
     ) -> Any:
         if not patient and time.monotonic() < self._open_after:
             raise BusUnavailable("it failed a moment ago")
-        keys = [self._name(name) for name in names]
         try:
-            answer = script(keys=keys, args=[secrets.token_hex(16), *arguments])
+            answer = self._run(script, names, arguments)
         except (RedisError, OSError) as error:
             self._open_after = time.monotonic() + _REST_S
             refused = isinstance(error, ResponseError) and not isinstance(error, _TAKES_NO_WRITES)
             raise BusUnavailable(f"{type(error).__name__}: {error}", refused=refused) from error
         self._open_after = 0.0
         return answer
+
+    def _run(self, script: Any, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """What *script* answers. Out of memory, bodies go, and it is tried once more."""
+        keys = [self._name(name) for name in names]
+        try:
+            return script(keys=keys, args=list(arguments))
+        except OutOfMemoryError:
+            bodies = [self._name(name) for name in ("bodies", "sizes", "total", "room")]
+            (left,) = self._shrink(keys=bodies, args=[int(_SHRUNK_S * 1000)])
+            log.warning("Redis is out of memory; cached bodies may take %d bytes for now", left)
+            return script(keys=keys, args=list(arguments))
+
+
+def _new_epoch() -> str:
+    """What the epoch becomes if Redis has lost it."""
+    return secrets.token_hex(16)
 
 
 def narrow(keys: Iterable[str]) -> list[str]:

@@ -89,16 +89,24 @@ def reading() -> Iterator[Session]:
     connections, and none while it renders, waits, or streams. Raises `CoursewireError` inside a
     write transaction, which it would throw away.
     """
+    release_session()
+    try:
+        yield db.session()
+    finally:
+        db.session.remove()
+
+
+def release_session() -> None:
+    """Give back the connection of this context's session, if it holds one.
+
+    Raises `CoursewireError` inside a write transaction.
+    """
     if db.session.registry.has() and _WRITE in db.session.info:
         raise CoursewireError(
             "A read of its own cannot begin inside a write transaction. Call the query itself: "
             "it reads in the transaction at hand."
         )
     db.session.remove()
-    try:
-        yield db.session()
-    finally:
-        db.session.remove()
 
 
 @contextmanager

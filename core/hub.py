@@ -108,6 +108,12 @@ class Hub:
             return Heard(self.stamp, self.outages)
 
     @property
+    def settled(self) -> bool:
+        """Whether notices arrive, and what was committed while they did not is published."""
+        with self._lock:
+            return self._connected and self._back_since is None
+
+    @property
     def streams(self) -> int:
         """How many streams are open."""
         return len(self._watchers)
@@ -167,7 +173,7 @@ class Hub:
         with self._lock:
             self._watchers.add(stream)
             self._fanout.add(stream)
-            return self.stamp, self._connected and self._back_since is None
+            return self.stamp, self.settled
 
     def leave(self, stream: Stream) -> None:
         """Forget *stream*; harmless when repeated. Called from gevent's loop too: never waits."""

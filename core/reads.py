@@ -1,85 +1,45 @@
-"""Reading a key: guard, stamp, query, parts, and the two bodies (JSON and HTML) of one result."""
+"""Reading a key: guard, cache, query, parts, and the bodies of one result."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextvars import Context
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from core.access import Access, Me, current_me
+from core.bodies import Bodies, Body
 from core.current import current_runtime
 from core.database import reading
+from core.floors import bypasses_memory
 from core.queries import Key, Part
 from core.stamps import Stamp
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a key showed at ``stamp`` (``None``: Redis was away), and what the asker may do with it.
-
-    ``parts`` holds the results of the parts by name.
-    """
+    """What a key showed at ``stamp`` (``None``: Redis was away), and what the asker may do."""
 
     key: Key
     access: Access
     stamp: Stamp | None
-    result: Any
-    parts: Mapping[str, Any]
+    bodies: Bodies
 
-    @cached_property
-    def data(self) -> Any:
-        """The result with its parts as further members, in plain JSON types."""
-        data = self.key.query.result_type.dump_python(self.result, mode="json")
-        for part in current_runtime().registry.parts_of(self.key.query):
-            data[part.name] = part.result_type.dump_python(self.parts[part.name], mode="json")
-        return data
+    @property
+    def json(self) -> Body:
+        """The result with its parts as further members."""
+        return self.bodies.json
 
-    @cached_property
-    def json(self) -> bytes:
-        """The JSON body."""
-        return json.dumps(self.data, separators=(",", ":"), ensure_ascii=False).encode()
-
-    @cached_property
-    def html(self) -> str:
-        """The fragment. It depends on the key and on what may be done with it, never on who asks.
-
-        Raises `NoFragment` when the query has no template.
-        """
+    @property
+    def html(self) -> Body:
+        """The fragment for what the asker may do; raises `NoFragment` without a template."""
         try:
-            return render_fragment(
-                self.key.query.template,
-                result=self.result,
-                parts=self.parts,
-                params=self.key.values,
-                may_edit=self.access >= Access.EDIT,
-                key=self.key.text,
-                render_parts=self._render_parts,
-            )
-        except TemplateNotFound as error:
-            if error.name != self.key.query.template:
-                raise
+            return self.bodies.fragments[self.access]
+        except KeyError:
             raise NoFragment(self.key) from None
-
-    def _render_parts(self) -> Markup:
-        """The fragments of the parts that have one."""
-        return Markup("").join(
-            Markup(  # noqa: S704  rendered, autoescaped
-                render_fragment(
-                    part.template,
-                    result=self.parts[part.name],
-                    host=self.result,
-                    params=self.key.values,
-                    may_edit=self.access >= Access.EDIT,
-                )
-            )
-            for part in current_runtime().registry.parts_of(self.key.query)
-            if part.template is not None
-        )
 
 
 class NoFragment(LookupError):
@@ -90,20 +50,50 @@ class NoFragment(LookupError):
         super().__init__(f"{key.query.namespace} has no template {key.query.template}")
 
 
-def read_key(key: Key, take_stamp: Callable[[], Stamp | None]) -> Reading | None:
+def read_key(key: Key, floor: Stamp | None) -> Reading | None:
     """Read *key* for the one who asks; ``None`` when they may not, or nothing is there.
 
-    *take_stamp* is called first, and the data is read in a transaction begun after it, so a stamp
-    is never newer than its data.
+    The answer is stamped at *floor* or above. Raises `BadRequest` for a floor that was never given.
     """
     me = current_me()
     access = access_to(key, me)
     if access is Access.NONE:
         return None
-    stamp = take_stamp()
-    with reading():
-        result, parts = run_query(key, me)
-    return Reading(key, access, stamp, result, parts)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's
+    found = current_runtime().cache.find(
+        key, floor, lambda: Context().run(make_bodies, app, key, me), bypass=bypasses_memory()
+    )
+    return Reading(key, access, found.stamp, found.bodies)
+
+
+def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
+    """Read the database now, and make every body of the one result.
+
+    Called in an empty context, where no request can be seen: what it makes is given to everybody
+    who may read the key, so it must not depend on who happens to ask first.
+    """
+    with app.app_context():
+        with reading():
+            result, parts = run_query(key, me)
+        data = json.dumps(data_of(key, result, parts), separators=(",", ":"), ensure_ascii=False)
+        try:
+            fragments = {
+                access: Body(_render(key, result, parts, access).encode())
+                for access in (Access.VIEW, Access.EDIT)
+            }
+        except TemplateNotFound as error:
+            if error.name != key.query.template:
+                raise
+            fragments = {}
+        return Bodies(Body(data.encode()), fragments)
+
+
+def data_of(key: Key, result: Any, parts: Mapping[str, Any]) -> Any:
+    """The result with its parts as further members, in plain JSON types."""
+    data = key.query.result_type.dump_python(result, mode="json")
+    for part in current_runtime().registry.parts_of(key.query):
+        data[part.name] = part.result_type.dump_python(parts[part.name], mode="json")
+    return data
 
 
 def run_query(key: Key, me: Me | None) -> tuple[Any, dict[str, Any]]:
@@ -129,11 +119,6 @@ def access_to(key: Key, me: Me | None) -> Access:
     return asked[question]
 
 
-def content_tag(body: bytes) -> str:
-    """The ETag of a body: a hash of its content and of nothing else."""
-    return blake2b(body, digest_size=12).hexdigest()
-
-
 def _run_part(part: Part, arguments: Mapping[str, Any]) -> Any:
     return part.function(**{p.name: arguments[p.name] for p in part.parameters})
 
@@ -141,3 +126,34 @@ def _run_part(part: Part, arguments: Mapping[str, Any]) -> Any:
 def render_fragment(template: str, **context: Any) -> str:
     """A template without anything of the request, so that its body may be shared."""
     return current_app.jinja_env.get_template(template).render(**context)
+
+
+def _render(key: Key, result: Any, parts: Mapping[str, Any], access: Access) -> str:
+    """The fragment with those of the parts; it depends on the key and the access alone."""
+    may_edit = access >= Access.EDIT
+    params = key.values
+
+    def render_parts() -> Markup:
+        return Markup("").join(
+            Markup(  # noqa: S704  rendered, autoescaped
+                render_fragment(
+                    part.template,
+                    result=parts[part.name],
+                    host=result,
+                    params=params,
+                    may_edit=may_edit,
+                )
+            )
+            for part in current_runtime().registry.parts_of(key.query)
+            if part.template is not None
+        )
+
+    return render_fragment(
+        key.query.template,
+        result=result,
+        parts=parts,
+        params=params,
+        may_edit=may_edit,
+        key=key.text,
+        render_parts=render_parts,
+    )

@@ -6,12 +6,15 @@ from typing import Any, Protocol, TypeVar
 from flask import Flask, request
 
 from core.access import Access, Me
+from core.build import build_id
 from core.bus import Bus
+from core.cache import Cache
 from core.database import now, reading
-from core.errors import BadRequest, BusUnavailable, Fault, SetupError
+from core.errors import BusUnavailable, Fault, SetupError
 from core.floors import bypasses_memory, floors_of_request
 from core.guards import Guard
 from core.hub import Hub
+from core.keys import access_key
 from core.memory import Memory, Shelf, session_name
 from core.plugin import Identity
 from core.registry import Registry
@@ -37,7 +40,9 @@ class Runtime:
         self.bus = Bus(settings)
         self.relay = Relay(app, self)
         self.hub = Hub(self.bus, settings, self._draining, self.relay.owes)
-        self.memory = Memory(self.hub)
+        self.memory = Memory(self.hub, settings.cache_memory_bytes)
+        build = build_id(registry.plugins)
+        self.cache = Cache(self.bus, self.hub, self.memory, settings, build)
         self._worker: Worker | None = None
         self._started = False
 
@@ -87,7 +92,7 @@ class Runtime:
             access = self.registry.grant(guard, me, values)
         if me is not None and access is not Access.NONE:
             # What was refused may be granted without an event; only what is lost must have one.
-            self.memory.answers.put(name, access, me.user_id, heard)
+            self.memory.answers.put(name, access, (access_key(me.user_id),), heard)
         return access
 
     def _owner_of(self, token: str, identity: Identity) -> Me | None:
@@ -97,7 +102,8 @@ class Runtime:
             with reading():
                 me = identity.load(token)
             if me is not None:
-                self.memory.sessions.put(session_name(token), me, me.user_id, heard)
+                keys = (access_key(me.user_id),)
+                self.memory.sessions.put(session_name(token), me, keys, heard)
         return me
 
     def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:
@@ -109,24 +115,18 @@ class Runtime:
             return None
         return shelf.get(name)
 
-    def read_stamp(self, floor: Stamp | None = None) -> Stamp | None:
-        """The stamp of a read that begins now, at or above *floor*; ``None`` while Redis is away.
+    def read_stamp(self) -> Stamp | None:
+        """The stamp of a read that begins now; ``None`` while Redis is away.
 
-        The hub answers out of its memory; only a floor above what it has heard costs a question to
-        Redis. Raises `BadRequest` for a floor that Redis itself has not reached.
+        The hub answers out of its memory.
         """
         heard = self.hub.stamp
-        if heard is not None and (floor is None or heard.reaches(floor)):
+        if heard is not None:
             return heard
         try:
-            stamp = self.bus.stamp()
+            return self.bus.stamp()
         except BusUnavailable:
             return None
-        if floor is not None and floor.generation == stamp.generation and not stamp.reaches(floor):
-            raise BadRequest(
-                f"Live-Floor {floor} is above the newest stamp, {stamp}. Send one you were given."
-            )
-        return stamp
 
     def _draining(self) -> bool:
         return self._worker is not None and not self._worker.alive

@@ -78,6 +78,22 @@ class Settings(BaseSettings):
     versions_loaded: int = Field(
         default=10_000, ge=1, description="Newest versions that a hub loads at its start."
     )
+    cache_bytes: int = Field(
+        default=32_000_000,
+        ge=0,
+        description="Bodies that Redis keeps, compressed; 0: every read asks the database.",
+    )
+    cache_memory_bytes: int = Field(
+        default=32_000_000, ge=0, description="Bodies that each worker keeps in its own memory."
+    )
+    cache_ttl_s: float = Field(
+        default=3600.0, gt=0, description="How long Redis keeps a body that nothing made stale."
+    )
+    lease_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="How long others wait for the one who reads a key for all of them.",
+    )
     keys_per_stream: int = Field(
         default=100, ge=1, description="Keys that one stream may watch; more are a 400."
     )

@@ -8,6 +8,12 @@
 --   {p}:probe     string      written to learn whether writes are taken
 --   {p}:notices   channel     "<stamp> <json>"; its name carries the prefix because PUBLISH ignores
 --                             database numbers
+--   {p}:body:<build>:<key>    hash        what a key shows: generation, sequence, bytes
+--   {p}:lease:<build>:<key>   string      the token of the one who makes that body now
+--   {p}:bodies    sorted set  name of a body -> when it was kept (ms)
+--   {p}:sizes     hash        name of a body -> its bytes, for as long as it is in {p}:bodies
+--   {p}:total     string      the sum of {p}:sizes
+--   {p}:room      string      after Redis ran out of memory: how many bytes of bodies are kept
 --
 -- The generation is a hash of the server's run id and the epoch. Lost data, a flush, a failover and
 -- a restored dump each change one of the two: FLUSHALL keeps the run id and loses the epoch; a

@@ -12,8 +12,8 @@ from core.current import current_runtime
 from core.errors import BadRequest, Forbidden, NotFound, SignInNeeded
 from core.floors import floor_of_cookie
 from core.plugin import Page
-from core.queries import Query
-from core.reads import access_to, read_key
+from core.queries import Key, Query
+from core.reads import Reading, access_to, read_key
 from core.registry import Registry
 from core.stamps import Stamp
 
@@ -38,13 +38,13 @@ def region(
     id: str | None = None,  # noqa: A002  the attribute's name
     **options: Any,
 ) -> Markup:
-    """``<live-region>``: a piece of the page bound to one key, rendered as of its stamp.
+    """``<live-region>``: a piece of the page bound to one key, as of its stamp.
 
     Nothing at all where the guard says no. Its key is what the element fetches and what it watches,
     so the three cannot disagree.
     """
     key = query.key(*params, **options)
-    found = read_key(key, _stamp_once)
+    found = _read(key)
     if found is None:
         return Markup("")
     attributes = {
@@ -56,7 +56,7 @@ def region(
     written = "".join(
         f' {name}="{escape(value)}"' for name, value in attributes.items() if value is not None
     )
-    return Markup(f"<live-region{written}>{found.html}</live-region>")  # noqa: S704  autoescaped
+    return Markup(f"<live-region{written}>{found.html.content.decode()}</live-region>")  # noqa: S704  autoescaped
 
 
 def slot(name: str, **params: Any) -> Markup:
@@ -87,16 +87,19 @@ def may_view(query: Query[..., Any], *params: Any) -> bool:
     return access_to(query.key(*params), current_me()) >= Access.VIEW
 
 
-def _stamp_once() -> Stamp | None:
-    """One stamp for all regions of a page: each reads the database after it."""
-    if "coursewire_page_stamp" not in g:
-        runtime = current_runtime()
-        try:
-            g.coursewire_page_stamp = runtime.read_stamp(floor_of_cookie())
-        except BadRequest:
-            g.coursewire_page_stamp = runtime.read_stamp()
-    stamp: Stamp | None = g.coursewire_page_stamp
-    return stamp
+def _read(key: Key) -> Reading | None:
+    """Read *key* no older than the last action of this browser.
+
+    People cannot mend their cookies: a floor that was never given asks for nothing.
+    """
+    floor: Stamp | None = g.setdefault("coursewire_floor", floor_of_cookie())
+    try:
+        return read_key(key, floor)
+    except BadRequest:
+        if floor is None:
+            raise
+        g.coursewire_floor = None
+        return read_key(key, None)
 
 
 def _guarded(page: Page) -> Callable[..., ResponseReturnValue]:

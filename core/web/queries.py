@@ -11,7 +11,7 @@ from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
 from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
 from core.queries import Key, Query
-from core.reads import NoFragment, content_tag, read_key
+from core.reads import NoFragment, read_key
 
 blueprint = Blueprint("coursewire_queries", __name__)
 
@@ -26,23 +26,22 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     key = _key_of_request(query, _raw_segments())
     if list(request.args.items(multi=True)) != key.option_pairs:
         return redirect(f"/q/{key.path}", 308)
-    floor = floor_of_header()
-    reading = read_key(key, lambda: current_runtime().read_stamp(floor))
+    reading = read_key(key, floor_of_header())
     if reading is None:
         if current_me() is None:
             raise SignInNeeded("Sign in to see this.")
         raise NotFound("There is nothing here, or you may not see it.")
     html = request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]
     try:
-        body = reading.html.encode() if html else reading.json
+        body = reading.html if html else reading.json
     except NoFragment:
         raise BadRequest(
             f"{query.namespace} has no HTML fragment. Accept application/json."
         ) from None
     response = Response(
-        body, content_type="text/html; charset=utf-8" if html else "application/json"
+        body.content, content_type="text/html; charset=utf-8" if html else "application/json"
     )
-    response.set_etag(content_tag(body))
+    response.set_etag(body.tag)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept, Cookie"
     response.headers["Live-Key"] = key.text

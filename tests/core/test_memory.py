@@ -210,8 +210,8 @@ def test_threads_that_forget_the_same_thing_at_once_do_not_fail(holds: bool) -> 
     hub = InterruptedHub(holds)
     shelf: Shelf[str] = Shelf(hub, 1)  # type: ignore[arg-type]
     heard = Heard(Stamp("0" * 12, 1), 0)
-    shelf.put("a", "kept", OWNER, heard)
-    hub.meanwhile = lambda: shelf.put("b", "pushes a out", OWNER, heard)
+    shelf.put("a", "kept", ("access:1",), heard)
+    hub.meanwhile = lambda: shelf.put("b", "pushes a out", ("access:1",), heard)
 
     assert shelf.get("a") == ("kept" if holds else None)
 
@@ -219,10 +219,10 @@ def test_threads_that_forget_the_same_thing_at_once_do_not_fail(holds: bool) -> 
 def test_what_is_used_least_goes_first() -> None:
     shelf: Shelf[int] = Shelf(InterruptedHub(True), 2)  # type: ignore[arg-type]
     heard = Heard(Stamp("0" * 12, 1), 0)
-    shelf.put("a", 1, OWNER, heard)
-    shelf.put("b", 2, OWNER, heard)
+    shelf.put("a", 1, ("access:1",), heard)
+    shelf.put("b", 2, ("access:1",), heard)
     shelf.get("a")
 
-    shelf.put("c", 3, OWNER, heard)
+    shelf.put("c", 3, ("access:1",), heard)
 
     assert [shelf.get(name) for name in ("a", "b", "c")] == [1, None, 3]

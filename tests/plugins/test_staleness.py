@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from core import Access, Me, NotFound, now, reading
 from core.keys import prefixes
 from core.queries import Key
-from core.reads import Reading, run_query
+from core.reads import data_of, run_query
 from core.writes import run_action
 from tests.conftest import act
 from tests.plugins.story import COURSE, Story, add_videos, react, read
@@ -107,7 +107,7 @@ class Watch:
             result, parts = run_query(key, me)
         except NotFound:
             return None
-        return Reading(key, Access.VIEW, None, result, parts).data
+        return data_of(key, result, parts)
 
 
 @pytest.fixture
