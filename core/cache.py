@@ -56,6 +56,7 @@ class Cache:
         self._settings = settings
         self._build = build
         self._flights: Flights[Found] = Flights()
+        self._stamps: Flights[Stamp | None] = Flights()
 
     def find(self, key: Key, floor: Stamp | None, read: Read, *, bypass: bool = False) -> Found:
         """What *key* shows at *floor* or later: what is kept, or what *read* returns.
@@ -168,10 +169,15 @@ class Cache:
         return Found(read(), stamp)
 
     def _stamp_of_redis(self) -> Stamp | None:
-        try:
-            return self._bus.stamp()
-        except BusUnavailable:
-            return None
+        """Where Redis is; asked once for all who ask now, since connections to it are few."""
+
+        def ask() -> Stamp | None:
+            try:
+                return self._bus.stamp()
+            except BusUnavailable:
+                return None
+
+        return self._stamps.share("stamp", ask)
 
 
 def _depends_on(key: Key) -> tuple[str, ...]:
