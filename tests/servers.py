@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,9 +160,12 @@ def chromium_path() -> str:
 class RedisServer:
     """A Redis or Valkey of a test's own, which may be killed and started again at one address."""
 
-    def __init__(self, kind: RedisKind, folder: Path) -> None:
+    def __init__(
+        self, kind: RedisKind, folder: Path, options: Mapping[str, str] | None = None
+    ) -> None:
         self._program = _redis_program(kind)
         self._folder = folder
+        self._options = dict(options or {})
         self._socket = folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -170,6 +173,11 @@ class RedisServer:
     def url(self) -> str:
         """Its address, the same after every start."""
         return f"unix://{self._socket}"
+
+    @property
+    def socket(self) -> Path:
+        """The unix socket at which it listens."""
+        return self._socket
 
     @contextmanager
     def client(self) -> Iterator[redis.Redis]:
@@ -191,6 +199,7 @@ class RedisServer:
             "dir": str(self._folder),
             "save": "",
             "appendonly": "no",
+            **self._options,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         with (self._folder / "redis.log").open("ab") as log:
@@ -228,10 +237,11 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(kind: RedisKind) -> Iterator[RedisServer]:
-    """A started server of *kind*, ended at the exit."""
+def redis_server(kind: RedisKind, **options: str) -> Iterator[RedisServer]:
+    """A started server of *kind*, ended at the exit; *options* are lines of its configuration."""
     folder = Path(tempfile.mkdtemp(prefix="cw-redis-"))
-    server = RedisServer(kind, folder)
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    server = RedisServer(kind, folder, named)
     try:
         server.start()
         yield server
@@ -273,7 +283,9 @@ class Gunicorn:
 
 
 @contextmanager
-def gunicorn(folder: Path, *, scheme: str = "http", **environment: str) -> Iterator[Gunicorn]:
+def gunicorn(
+    folder: Path, *, scheme: str = "http", app: str = "wsgi:app", **environment: str
+) -> Iterator[Gunicorn]:
     """The app as it is run in production, with *environment* and no other setting."""
     port = free_port()
     inherited = {
@@ -284,7 +296,7 @@ def gunicorn(folder: Path, *, scheme: str = "http", **environment: str) -> Itera
     log = folder / f"gunicorn-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn_conf.py", "wsgi:app"],
+            [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn_conf.py", app],
             cwd=ROOT,
             env={**inherited, "PORT": str(port), "SECRET_KEY": "a key for tests", **environment},
             stdout=output,

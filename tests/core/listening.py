@@ -108,7 +108,7 @@ def listening(
         try:
             yield stream
         finally:
-            _hang_up(source.response)
+            hang_up(source.response)
             stream.thread.join(DEADLINE_S)
 
 
@@ -129,7 +129,7 @@ def decoded(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:
                 yield event
 
 
-def _hang_up(response: httpx.Response) -> None:
+def hang_up(response: httpx.Response) -> None:
     """End the connection while another thread reads it."""
     stream = response.extensions["network_stream"]
     raw = stream.get_extra_info("socket")

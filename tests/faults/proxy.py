@@ -84,6 +84,15 @@ class Proxy:
         """How many connections are open now, dead ones included."""
         return len(self._links)
 
+    def aim(self, target: int | Path) -> None:
+        """Forward new connections to *target*, and reset those that are open."""
+
+        def act() -> None:
+            self._target = target
+            self._reset()
+
+        self._soon(act)
+
     def refuse(self) -> None:
         """Refuse new connections, and reset those that are open: nobody listens any more."""
 
@@ -181,10 +190,12 @@ class Proxy:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: asyncio.Task[None] | None = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(writer)
         self._links.add(link)
         self.accepted += 1
@@ -201,7 +212,6 @@ class Proxy:
         finally:
             link.close()
             self._links.discard(link)
-            self._tasks.discard(task)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, Path):

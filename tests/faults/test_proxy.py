@@ -183,6 +183,18 @@ def test_a_connection_is_cut_in_the_middle_of_an_answer(proxy: Proxy) -> None:
         assert sum(map(len, read)) <= 10
 
 
+def test_it_can_be_aimed_at_another_server(proxy: Proxy, tmp_path: Path) -> None:
+    with connect(proxy) as old:
+        assert ask(old) == b"hello"
+
+        proxy.aim(free_port())
+
+        with pytest.raises(ConnectionResetError):
+            old.recv(1)
+    with connect(proxy) as new:
+        assert new.recv(1) == b""
+
+
 def test_a_server_that_is_not_there_ends_the_connection() -> None:
     with Proxy(free_port()) as proxy, connect(proxy) as connection:
         assert connection.recv(1) == b""
