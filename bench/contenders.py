@@ -15,11 +15,13 @@ from pathlib import Path
 
 from bench.browsers import HERE, compile_c
 from bench.coursewire import KEY, People, coursewire, serving
+from bench.processes import open_files_limit
 from tests.servers import ROOT, free_port, redis_server
 
 PYTHON = Path(os.environ.get("BENCH_PYTHON") or ROOT / ".venv-bench/bin/python").absolute()
 """The Python that has the compared packages; `make bench` makes it."""
 
+_NCHAN_SPARE = 2_000
 _NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
 
@@ -85,7 +87,13 @@ def _nchan(folder: Path, people: People, count: int) -> Iterator[Server]:  # noq
     place = folder / f"nginx-{port}"
     place.mkdir()
     (place / "nginx.conf").write_text(
-        _NGINX.format(module=_NCHAN, place=place, connections=count + 200, port=port)
+        _NGINX.format(
+            module=_NCHAN,
+            place=place,
+            connections=count + _NCHAN_SPARE,  # Nchan takes some for itself
+            files=min(count + _NCHAN_SPARE, open_files_limit()),
+            port=port,
+        )
     )
     command = ["nginx", "-c", str(place / "nginx.conf"), "-e", str(place / "log")]
     with serving(command, place, port) as process, _posting(port) as publish:
@@ -199,7 +207,7 @@ load_module {module};
 daemon off;
 user root;
 worker_processes 1;
-worker_rlimit_nofile {connections};
+worker_rlimit_nofile {files};
 pid {place}/pid;
 events {{ worker_connections {connections}; }}
 http {{

@@ -49,8 +49,13 @@ def mark(number: int) -> str:
     return f"t={time.monotonic_ns()}#{number}"
 
 
-def closed_loop(browsers: Browsers, pid: int, publish: Publish, events: int) -> Phase:
-    """Publish the next event once every browser has the last one."""
+def closed_loop(
+    browsers: Browsers, pid: int, publish: Publish, events: int, silence_s: float = _SILENCE_S
+) -> Phase:
+    """Publish the next event once every browser has the last one.
+
+    *silence_s* without any event ends it.
+    """
 
     def publish_all() -> None:
         for number in range(1, events + 1):
@@ -58,7 +63,7 @@ def closed_loop(browsers: Browsers, pid: int, publish: Publish, events: int) -> 
             if not browsers.wait_for_one():
                 return
 
-    return _measured(browsers, pid, publish_all, events, _SILENCE_S)
+    return _measured(browsers, pid, publish_all, events, silence_s)
 
 
 def paced(browsers: Browsers, pid: int, publish: Publish, events: int, per_s: float) -> Phase:

@@ -8,9 +8,10 @@ last line is JSON.
 
 import json
 import os
+import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bench.processes import (
     CLIENT_CORE,
     cpu_s,
     describe_machine,
+    family,
     on_core,
     pss_kb,
     wait_until_idle,
@@ -38,8 +40,10 @@ _USERS = 2_000
 _BROWSERS_WITH_KEYS = 1_000
 _BROWSERS_OF_WORKERS = 2_000
 _MOST_KEYS_EACH = 100
-_UNWATCHED = "chapters:list:999999"
-_UNWATCHED_NOTICES = 3_000
+_UNWATCHED = "chapters:list:999"
+_NOTICES_AT_ONCE = 3_000
+_LONE_NOTICES = 300
+_LONE_EVERY_S = 0.01
 _MOST_NOTICE_US = 20.0
 
 
@@ -56,11 +60,14 @@ class Browsing:
 
 @dataclass(frozen=True)
 class Watching:
-    """With so many keys watched: what a notice costs that nobody, or one browser, watches."""
+    """With so many keys watched: what a notice costs that names none of them, and what a key costs.
+
+    ``kb_per_key`` is for each key of each browser.
+    """
 
     keys: int
     unwatched_notice_us: float
-    watched_notice_us: float
+    lone_notice_us: float
     kb_per_key: float
 
 
@@ -147,8 +154,8 @@ def _watch(folder: Path, people: People, keys: int, count: int) -> Watching:
         kb_per_key = (pss_kb(site.pid) - memory_kb) / (count * each)
         return Watching(
             min(keys, count * each),
-            _notice_us(site, [_UNWATCHED]),
-            _notice_us(site, texts[1:count]),
+            _notice_us(site),
+            _lone_notice_us(site),
             round(kb_per_key, 3),
         )
 
@@ -161,9 +168,9 @@ def _work(folder: Path, people: People, workers: int, count: int, seconds: float
         load.open()
         wait_until_idle(site.pid)
         phase = _loop(load, site, seconds)
-        unwatched_us = _notice_us(site, [_UNWATCHED]) / workers
+        unwatched_us = _notice_us(site)
         last_ms = percentile(phase.got.last_ms, 0.5)
-    return Working(workers, _delivery_us(phase), round(unwatched_us, 1), round(last_ms, 1))
+    return Working(workers, _delivery_us(phase), unwatched_us, round(last_ms, 1))
 
 
 def _loop(load: Browsers, site: Site, seconds: float) -> Phase:
@@ -179,21 +186,37 @@ def _delivery_us(phase: Phase) -> float:
     return round(1e6 / phase.deliveries_per_cpu_s, 2)
 
 
-def _notice_us(site: Site, keys: Sequence[str]) -> float:
-    """The server's time for a notice, when they come as fast as one publisher can.
+def _notice_us(site: Site) -> float:
+    """Each worker's time for a notice that nobody watches, when many have come at once.
 
-    What the idle server uses meanwhile is taken off.
+    The workers stand still while the notices are published: what they cost is then no more than
+    reading them and finding that nobody watches.
     """
-    begun, used_s = time.monotonic(), cpu_s(site.pid)
-    time.sleep(1)
-    idle_share = (cpu_s(site.pid) - used_s) / (time.monotonic() - begun)
-    begun, used_s = time.monotonic(), cpu_s(site.pid)
-    for number in range(_UNWATCHED_NOTICES):
-        site.publish("", keys[number % len(keys)])
+    workers = family(site.pid)[1:]
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    for number in range(_NOTICES_AT_ONCE):
+        site.publish("", f"{_UNWATCHED}{number}")
+    used_s = cpu_s(site.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
     wait_until_idle(site.pid)
-    wall_s = time.monotonic() - begun
-    used_s = cpu_s(site.pid) - used_s - idle_share * wall_s
-    return round(used_s / _UNWATCHED_NOTICES * 1e6, 1)
+    return round((cpu_s(site.pid) - used_s) / _NOTICES_AT_ONCE / len(workers) * 1e6, 1)
+
+
+def _lone_notice_us(site: Site) -> float:
+    """The same when they come one by one, so that each wakes the worker; without its idle time."""
+    idle_s = _used_s(site, lambda _: None)
+    used_s = _used_s(site, lambda number: site.publish("", f"{_UNWATCHED}{number}"))
+    return round((used_s - idle_s) / _LONE_NOTICES * 1e6, 1)
+
+
+def _used_s(site: Site, do: Callable[[int], None]) -> float:
+    used_s = cpu_s(site.pid)
+    for number in range(_LONE_NOTICES):
+        do(number)
+        time.sleep(_LONE_EVERY_S)
+    return cpu_s(site.pid) - used_s
 
 
 def _page(number: int) -> str:
@@ -221,11 +244,14 @@ def draw(
             delivery,
         ),
         "scale-keys": lines(
-            Plot("What a notice costs a worker, by the number of keys watched", "µs"),
+            Plot(
+                "What a notice nobody watches costs a worker",
+                "µs, by the number of keys that are watched",
+            ),
             "keys",
             {
-                "nobody watches it": [(e.keys, e.unwatched_notice_us) for e in watching],
-                "one browser does": [(e.keys, e.watched_notice_us) for e in watching],
+                "many at once": [(e.keys, e.unwatched_notice_us) for e in watching],
+                "one by one": [(e.keys, e.lone_notice_us) for e in watching],
             },
             _MOST_NOTICE_US,
         ),
