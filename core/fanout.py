@@ -1,9 +1,8 @@
 """The fan-out: from a notice to the frames of every browser that watches one of its keys.
 
 One loop sends everything, in the order it was announced, so a beat's stamp never overtakes a notice
-that it covers. Notices that wait while a round is under way are merged as sets of keys. After a few
-milliseconds the loop lets the worker's other greenlets run: ``sleep(0)`` would not, because gevent
-polls no descriptor then; a sleep above zero does.
+that it covers. Notices that wait while a round is under way are merged as sets of keys. Every few
+milliseconds the loop lets the worker's other greenlets run.
 """
 
 import logging
@@ -17,6 +16,7 @@ from typing import ParamSpec
 from core import frames
 from core.stamps import Stamp
 from core.streams import Announcement, Stream
+from core.turns import Turn
 from core.watchers import WatchedKey, Watchers
 
 log = logging.getLogger("coursewire.hub")
@@ -26,8 +26,6 @@ P = ParamSpec("P")
 BEAT_SLOTS = 60
 """Into how many parts the beats of an interval are spread."""
 
-_BUDGET_S = 0.005
-_PAUSE_S = 1e-6
 _SLICE = 64
 
 
@@ -85,7 +83,7 @@ class Fanout:
         self._stopping = False
         self._slots: list[set[Stream]] = [set() for _ in range(BEAT_SLOTS)]
         self._next_slot = 0
-        self._resume_at = 0.0
+        self._turn = Turn()
 
     def announce(self, named: Sequence[str] | None, announcement: Announcement) -> None:
         """Tell every browser that watches what *named* names; ``None`` names every key."""
@@ -133,7 +131,7 @@ class Fanout:
         while True:
             self._wake.wait(max(0.0, next_beat - time.monotonic()))
             self._wake.clear()
-            self._resume_at = time.perf_counter() + _BUDGET_S
+            self._turn.begin()
             # Taken before what waits is sent: every notice up to it is in this round or before.
             stamp = self._stamp_now()
             self._send_waiting()
@@ -187,7 +185,7 @@ class Fanout:
                 stream.frames_sent += 1
                 if written != size:
                     self._do(stream, stream.sent_partly, encoded[written:])
-            self._yield_when_due()
+            self._turn.end_when_due()
 
     def _beat(self, stamp: Stamp | None) -> None:
         slot = self._slots[self._next_slot]
@@ -211,9 +209,4 @@ class Fanout:
             with self._lock:
                 self._watchers.remove(stream)
             self.remove(stream)
-        self._yield_when_due()
-
-    def _yield_when_due(self) -> None:
-        if time.perf_counter() > self._resume_at:
-            time.sleep(_PAUSE_S)
-            self._resume_at = time.perf_counter() + _BUDGET_S
+        self._turn.end_when_due()

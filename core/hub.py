@@ -14,12 +14,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from core.bus import Bus, Notice
 from core.database import now
@@ -29,6 +30,7 @@ from core.settings import Settings
 from core.sockets import Connections, can_own_sockets
 from core.stamps import Stamp
 from core.streams import Announcement, Stream
+from core.turns import Turn
 from core.versions import Arrival, Versions
 from core.watchers import Watchers
 
@@ -39,6 +41,7 @@ _TICK_S = 0.25
 _PING_S = 3.0
 _PING_DEADLINE_S = 5.0
 _LATE_S = 0.5
+_WAITED_S = 0.0005
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 2.0
 _BROWSERS_PER_SECOND = 500
@@ -217,37 +220,40 @@ class Hub:
 
     def _listen(self) -> None:
         client = self._bus.connect(timeout_s=self._settings.redis_timeout_s * 4, single=True)
-        pubsub = client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
+        connection: Any = client.connection_pool.get_connection()
         try:
-            pubsub.subscribe(self._bus.channel)
-            if not _is_subscription(pubsub.get_message(timeout=_PING_DEADLINE_S)):
+            connection.send_command("SUBSCRIBE", self._bus.channel)
+            if _read(connection, _PING_DEADLINE_S)[:1] != ["subscribe"]:
                 raise BusUnavailable("it does not answer SUBSCRIBE")
             self._expected = None
             self._bus.probe()
             self._resume()
-            self._hear(pubsub)
+            self._hear(connection)
         finally:
-            pubsub.close()
+            connection.disconnect()
             client.close()
             client.connection_pool.disconnect()
 
-    def _hear(self, pubsub: Any) -> None:
+    def _hear(self, connection: Any) -> None:
+        turn = Turn()
         heard_at = pinged_at = compared_at = time.monotonic()
         while not self._stopping.is_set():
-            message = pubsub.get_message(timeout=min(1.0, self._settings.heartbeat_s))
+            asked_at = time.monotonic()
+            reply = _read(connection, min(1.0, self._settings.heartbeat_s))
             moment = time.monotonic()
-            if message is not None:
+            if moment - asked_at > _WAITED_S:
+                turn.begin()
+            else:
+                turn.end_when_due()  # under gevent, reading what is there already never waits
+            if reply:
                 heard_at = moment
-                if message["type"] == "message":
-                    self._notice(message["data"])
-                elif message["type"] == "subscribe":
-                    # redis-py connected anew by itself; what was said in between is not known.
-                    self._resume()
+                if reply[0] == "message":
+                    self._notice(reply[2])
             if moment - heard_at > _PING_DEADLINE_S:
                 raise BusUnavailable(f"it was silent for {_PING_DEADLINE_S:g} s")
             if moment - pinged_at > _PING_S:
                 pinged_at = moment
-                pubsub.ping()
+                connection.send_command("PING", check_health=False)
             suspect = self._doubted or self._expected is not None
             if suspect or moment - compared_at > self._settings.heartbeat_s:
                 compared_at = moment
@@ -280,7 +286,9 @@ class Hub:
         lost = self._watchers.losing_access(notice.keys)
         if notice.reset:
             lost = [stream for stream in self._watchers if stream.access_key is not None]
-        self._fanout.announce(named, Announcement(notice.cause, notice.trace, stamp, spread_ms))
+        if named is None or self._watchers.are_watched(named):
+            announcement = Announcement(notice.cause, notice.trace, stamp, spread_ms)
+            self._fanout.announce(named, announcement)
         self._fanout.end(lost, "access", spread_ms)
 
     def _resume(self) -> None:
@@ -372,8 +380,19 @@ def _spread_ms(browsers: int) -> int:
     return browsers * 1000 // _BROWSERS_PER_SECOND
 
 
-def _is_subscription(message: Any) -> bool:
-    return message is not None and message["type"] == "subscribe"
+def _read(connection: Any, timeout_s: float) -> Sequence[str]:
+    """What Redis says next to a subscriber; empty when it says nothing for *timeout_s*.
+
+    redis-py's `PubSub` polls before it reads: under gevent that costs more than the rest of a
+    notice. It also connects anew by itself, and what was said in between nobody would know.
+    """
+    try:
+        reply: Sequence[str] = connection.read_response(
+            timeout=timeout_s, disconnect_on_error=False, push_request=True
+        )
+    except RedisTimeout:
+        return []
+    return reply
 
 
 def _decode(body: str) -> Notice:

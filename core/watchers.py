@@ -72,6 +72,10 @@ class Watchers:
                     _take_out(self._by_prefix, prefix, key)
         return True
 
+    def are_watched(self, named: Iterable[str]) -> bool:
+        """Whether anybody watches anything that *named* names."""
+        return any(name in self._by_prefix for name in named)
+
     def watching(self, named: Iterable[str]) -> dict[tuple[WatchedKey, ...], list["Stream"]]:
         """The streams that watch a key that *named* names, grouped by which of them they watch.
 

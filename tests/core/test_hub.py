@@ -17,10 +17,21 @@ from core.watchers import WatchedKey, Watchers
 from tests.core.conftest import BOOK, OWNER, VIEWER, MakeApp, client_of, runtime_of
 from tests.core.listening import Listening, decoded, listening_here
 from tests.core.notes import switches
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer, redis_server, wait_until
 
 KEY = f"notes:list:{BOOK}"
 PARTS = ["notes", "list", BOOK]
+
+
+BOTH = pytest.mark.parametrize("own_redis", ["valkey", "redis"], indirect=True)
+"""The hub reads its subscription itself, and the two may not answer alike."""
+
+
+@pytest.fixture
+def own_redis(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """A server that only this test uses, and may do anything to: Valkey unless it says."""
+    with redis_server(getattr(request, "param", "valkey")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -85,6 +96,7 @@ def publish_silently(app: Flask, raw: Redis, key: str) -> None:
     raw.zadd(name(app, "versions"), {key: number})
 
 
+@BOTH
 def test_a_notice_reaches_whoever_watches_what_it_names(
     app: Flask, listen: Callable[..., Listening]
 ) -> None:
@@ -297,6 +309,29 @@ def test_while_redis_is_away_streams_are_told_and_stamps_are_not_made_up(
     wait_until(lambda: len(stream.beats) > beats, "beat without a stamp")
 
 
+@BOTH
+def test_a_subscription_that_ends_is_an_outage_and_what_was_missed_meanwhile_is_told(
+    app: Flask, raw: Redis, listen: Callable[..., Listening]
+) -> None:
+    stream = listen(KEY)
+    stream.next("hello")
+    hub = runtime_of(app).hub
+    outages, number = hub.outages, runtime_of(app).bus.stamp().sequence + 1
+    (subscriber,) = raw.client_list(_type="pubsub")
+
+    with raw.pipeline() as transaction:  # so that no beat finds it before the connection ends
+        transaction.client_kill_filter(_id=subscriber["id"])
+        transaction.set(name(app, "seq"), number)
+        transaction.zadd(name(app, "versions"), {KEY: number})
+        transaction.execute()
+
+    stream.next("degraded")
+    assert stream.next("stale").data["keys"] == [PARTS]
+    stream.next("restored")
+    assert hub.outages == outages + 1
+
+
+@BOTH
 def test_a_redis_that_hung_for_a_while_restores_without_a_reset(
     app: Flask, own_redis: RedisServer, listen: Callable[..., Listening]
 ) -> None:
