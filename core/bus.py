@@ -208,6 +208,14 @@ class Bus:
         """Give the lease of *made* back, with nothing made."""
         self._ask(self._release, (f"lease:{name}",), (made.lease or "",))
 
+    def eviction(self) -> str | None:
+        """The name of Redis's policy when that may evict versions, which have no time to live."""
+        try:
+            policy: str = self.client.info("memory").get("maxmemory_policy", "")
+        except (RedisError, OSError) as error:
+            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        return policy if policy.startswith("allkeys") else None
+
     def close(self) -> None:
         """Close every connection."""
         self.client.close()

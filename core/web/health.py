@@ -48,8 +48,12 @@ def _migrations() -> str:
 
 
 def _redis() -> str:
+    bus = current_runtime().bus
     try:
-        current_runtime().bus.probe()
+        bus.probe()
+        policy = bus.eviction()
     except BusUnavailable as error:
         return f"does not answer ({error.reason.partition(':')[0]}); check REDIS_URL"
+    if policy is not None:
+        return f"may forget versions (maxmemory-policy {policy}); set it to noeviction"
     return "ok"

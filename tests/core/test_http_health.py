@@ -60,6 +60,20 @@ def test_readyz_names_a_redis_that_does_not_answer(
     assert not_ready(app) == {"redis": "does not answer (ConnectionError); check REDIS_URL"}
 
 
+def test_readyz_names_a_redis_that_may_forget_versions(
+    make_app: MakeApp, sqlite_url: str, own_redis: RedisServer
+) -> None:
+    app = make_app(sqlite_url, redis_url=own_redis.url)
+    with own_redis.client() as client:
+        client.config_set("maxmemory-policy", "volatile-lru")
+        assert client_of(app, None).get("/readyz").status_code == 200
+        client.config_set("maxmemory-policy", "allkeys-lru")
+
+    assert not_ready(app) == {
+        "redis": "may forget versions (maxmemory-policy allkeys-lru); set it to noeviction"
+    }
+
+
 def test_readyz_names_a_database_that_does_not_answer(make_app: MakeApp) -> None:
     app = make_app("sqlite:////nonexistent/folder/db")
 
