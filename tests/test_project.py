@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 HEROKU_LOCKS = ("requirements.txt", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock")
 TARGETS = {"help", "run", "test", "check", "format", "lint", "types", "types-js", "test-js"}
-TARGETS |= {"bench", "locks", "venv"}
+TARGETS |= {"bench", "chaos", "locks", "venv"}
 PUBLIC_ROOMS = {"events", "models", "views", "guards", "queries", "public"}
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
 

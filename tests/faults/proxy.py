@@ -184,10 +184,13 @@ class Proxy:
         self._stop_listening()
         for link in list(self._links):
             link.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            link.passing.set()
+        # They end with their connections; a cancelled one would be logged as a mistake.
+        if tasks := list(self._tasks):
+            _, stuck = await asyncio.wait(tasks, timeout=_DEADLINE_S / 2)
+            for task in stuck:
+                task.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
         await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
