@@ -29,7 +29,12 @@ def init_pages(app: Flask, registry: Registry) -> None:
     app.jinja_env.globals["region"] = region
     app.jinja_env.globals["slot"] = slot
     app.jinja_env.globals["may_view"] = may_view
-    app.context_processor(lambda: {"me": current_me()})
+    app.context_processor(_of_every_page)
+
+
+def _of_every_page() -> dict[str, Any]:
+    """What the layout says to the scripts: who this is, and how much one stream may watch."""
+    return {"me": current_me(), "keys_per_stream": current_runtime().settings.keys_per_stream}
 
 
 def region(

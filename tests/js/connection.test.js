@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Connection } from "../../core/static/live/connection.js";
-import { at, Clock, Streams } from "./engine.js";
+import { at, Clock, Inquiries, Streams } from "./engine.js";
 
 const LIST = "chapters:list:42";
 const DETAIL = "courses:detail:42";
@@ -11,6 +11,8 @@ const DETAIL = "courses:detail:42";
 let clock;
 /** @type {Streams} */
 let streams;
+/** @type {Inquiries} */
+let inquiries;
 /** @type {Connection} */
 let connection;
 /** @type {string[]} */
@@ -20,9 +22,12 @@ let isOnline = true;
 beforeEach(() => {
   clock = new Clock();
   streams = new Streams();
+  inquiries = new Inquiries();
   isOnline = true;
   connection = new Connection({
     url: "/live",
+    most_keys: 100,
+    inquire: inquiries.inquire,
     open: streams.open,
     clock,
     random: () => 0.5,
@@ -290,5 +295,90 @@ test("long keys do not make an address that servers refuse", async () => {
   await live(Array.from({ length: 100 }, (_, i) => `chapters:picker:${i}:%7B%22search%22%3A%22${"x".repeat(90)}%22%7D`));
 
   assert.ok(streams.last.url.href.length < 8_000);
+  assert.equal(connection.state, "degraded");
+});
+
+test("a stream that says nothing for five seconds is said to be missing, and may still come", async () => {
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+
+  await clock.pass(5_000);
+  assert.equal(connection.state, "reconnecting");
+  assert.equal(streams.alive.length, 1);
+  streams.last.hello(at(50));
+
+  assert.equal(connection.state, "live");
+  assert.equal(streams.all.length, 1);
+});
+
+test("a machine that slept does not call itself live until the stream is back", async () => {
+  await live();
+  clock.sleep(8 * 3_600_000);
+
+  connection.wake();
+
+  assert.equal(connection.state, "reconnecting");
+});
+
+test("a clock that was set back proves nothing: the stream is opened anew", async () => {
+  await live();
+  clock.set(-5 * 3_600_000);
+
+  connection.wake();
+  await clock.pass(500);
+
+  assert.equal(streams.all.length, 2);
+});
+
+test("a clock that was set neither ends a stream nor keeps a dead one", async () => {
+  await live();
+
+  clock.set(5 * 3_600_000);
+  await clock.pass(37_499);
+  assert.equal(streams.all.length, 1);
+  clock.set(-9 * 3_600_000);
+  await clock.pass(1);
+
+  assert.equal(connection.state, "reconnecting");
+});
+
+test("of a stream that never opened it is asked why; of one that broke off, not", async () => {
+  await live();
+  streams.last.fail();
+  assert.deepEqual(inquiries.asked, []);
+  await clock.pass(1_000);
+
+  streams.last.fail();
+
+  assert.deepEqual(inquiries.asked, [streams.last.url.pathname + streams.last.url.search]);
+});
+
+test("a server that says when to come back is asked again only then", async () => {
+  inquiries.reason = { status: 503, retry_ms: 60_000 };
+  await live();
+  streams.last.fail();
+  await clock.pass(1_000);
+  streams.last.fail();
+  await clock.pass(0);
+
+  connection.wake();
+  await clock.pass(59_999);
+  assert.equal(streams.all.length, 2, "whoever looks");
+  await clock.pass(4_001);
+
+  assert.equal(streams.all.length, 3);
+});
+
+test("a server that takes fewer keys than it said is asked for half as many", async () => {
+  inquiries.reason = { status: 400, retry_ms: 0 };
+  connection.watch(["a", "b", "c", "d", "e"].map((name) => [`x:${name}`, at(40)]));
+  await clock.pass(20);
+  streams.last.fail();
+  await clock.pass(0);
+  await clock.pass(1_000);
+
+  assert.equal(streams.last.keys.length, 2);
+  streams.last.hello(at(50));
+
   assert.equal(connection.state, "degraded");
 });

@@ -17,7 +17,12 @@ export class Clock {
   /** @type {Set<{at: number, run: () => void}>} */
   #timers = new Set();
 
+  /** How far the wall clock is ahead. */
+  #ahead = 500_000;
+
   now = () => this.#now;
+
+  wall = () => this.#now + this.#ahead;
 
   after = (/** @type {number} */ ms, /** @type {() => void} */ run) => {
     const timer = { at: this.#now + ms, run };
@@ -44,9 +49,14 @@ export class Clock {
     await settled();
   }
 
-  /** The machine sleeps: time goes on, and no timer runs until something wakes it. */
+  /** The machine sleeps: time goes on, what measures it and runs timers stands still. */
   sleep(/** @type {number} */ ms) {
-    this.#now += ms;
+    this.#ahead += ms;
+  }
+
+  /** Somebody sets the clock of the machine. */
+  set(/** @type {number} */ ms) {
+    this.#ahead += ms;
   }
 }
 
@@ -81,6 +91,19 @@ export const fresh = (stamp, html = `<p>${stamp}</p>`, key = "chapters:list:42")
   etag: `"${html}"`,
   access: "edit",
 });
+
+/** The server's answers to the question why a stream did not open; none, unless a test says so. */
+export class Inquiries {
+  /** @type {string[]} */
+  asked = [];
+
+  reason = { status: 0, retry_ms: 0 };
+
+  inquire = async (/** @type {string} */ url) => {
+    this.asked.push(url);
+    return this.reason;
+  };
+}
 
 /** What stands in the place of EventSource. */
 export class Streams {

@@ -24,7 +24,7 @@ beforeEach(() => {
   clock = new Clock();
   status = new Status(clock);
   refreshed = 0;
-  LiveIndicator.wiring = { status, refresh: () => (refreshed += 1) };
+  LiveIndicator.wiring = { status, refresh: () => (refreshed += 1), now: clock.wall };
   document.body.innerHTML = "<live-indicator></live-indicator><main></main>";
 });
 
@@ -84,4 +84,14 @@ test("who is signed out is told once, with the way back to this page", () => {
   assert.equal(word(), "Signed out");
   status.signedOut(false);
   assert.equal(document.querySelector("[role=alert]"), null);
+});
+
+test("what slept overnight says of which day it is", async () => {
+  status.connection("live");
+  clock.sleep(86_400_000);
+
+  status.connection("reconnecting");
+  await clock.pass(10_000);
+
+  assert.match(word() ?? "", /^May be out of date since \d+ \w+, \d\d:\d\d$/);
 });

@@ -32,12 +32,56 @@ test("each round begins after a wait of its own length", async () => {
   assert.deepEqual(asked, ["a", "b"]);
   early.stop();
 
-  poller(1).start();
-  await clock.pass(14_999);
+  const late = poller(1);
+  late.start();
+  await clock.pass(9_999);
   assert.equal(asked.length, 2);
   await clock.pass(1);
-
   assert.equal(asked.length, 4);
+  await clock.pass(14_999);
+  assert.equal(asked.length, 4);
+  await clock.pass(1);
+
+  assert.equal(asked.length, 6);
+});
+
+test("it tells of each round whether it was answered to the end, and when it began", async () => {
+  const rounds = poller(1);
+  /** @type {any[]} */
+  const told = [];
+  rounds.told.subscribe((round) => told.push(round));
+  const from = clock.wall();
+
+  rounds.start();
+  await clock.pass(10_000);
+  isUp = false;
+  await clock.pass(15_000);
+
+  assert.deepEqual(told, [
+    { answered: true, began: from + 10_000 },
+    { answered: false, began: from + 25_000 },
+  ]);
+});
+
+test("a round without questions tells nothing", async () => {
+  const idle = new Poller({ ask: () => [], clock, random: () => 1 });
+  idle.told.subscribe(() => assert.fail("nobody asked"));
+
+  idle.start();
+  await clock.pass(60_000);
+});
+
+test("who comes to look does not wait for the next round; at rest it stays at rest", async () => {
+  const rounds = poller(1);
+  rounds.hasten();
+  await clock.pass(60_000);
+  assert.deepEqual(asked, []);
+
+  rounds.start();
+  rounds.hasten();
+  await clock.pass(2_000);
+
+  assert.deepEqual(asked, ["a", "b"]);
 });
 
 test("rounds go on until it is stopped", async () => {

@@ -114,3 +114,14 @@ test("an answered read leaves no timer behind", async () => {
 
   assert.equal(clock.waiting, 0);
 });
+
+test("when to come back may be a date, and is never longer than five minutes", async () => {
+  const at = (/** @type {number} */ ms) => new Date(clock.wall() + ms).toUTCString();
+  const waits = [];
+  for (const text of [at(20_000), at(-20_000), "86400", "soon", "-3"]) {
+    const said = await reader(answer(503, { "Retry-After": text })).read("/q/a/b");
+    waits.push(said.kind === "failed" && Math.ceil(said.retry_ms / 1000));
+  }
+
+  assert.deepEqual(waits, [20, 0, 300, 0, 0]);
+});

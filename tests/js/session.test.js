@@ -178,3 +178,55 @@ test("a session that ended stops the asking until somebody looks again", async (
   hello({});
   assert.equal(status.report.signedOut, false);
 });
+
+test("it asks also while a stream is being opened, for one that never speaks", async () => {
+  start();
+  store.watch(LIST, at(40), tell);
+
+  tabs.states.emit("connecting");
+  await clock.pass(7_500);
+
+  assert.equal(reads.asked.length, 1);
+});
+
+test("without a stream, who comes to look is shown what is true within two seconds", async () => {
+  start();
+  store.watch(LIST, at(40), tell);
+  tabs.states.emit("reconnecting");
+
+  page.dispatchEvent(new Event("resume"));
+  await clock.pass(2_000);
+
+  assert.equal(reads.asked.length, 1);
+});
+
+test("answers make a page without a stream degraded, and their lack out of date", async () => {
+  start();
+  store.watch(LIST, at(40), tell);
+  tabs.states.emit("reconnecting");
+  await clock.pass(7_500);
+  await reads.answer({ kind: "same", stamp: at(40) });
+  assert.equal(status.report.state, "degraded");
+  const askedAt = status.report.since;
+
+  await clock.pass(10_000);
+  await reads.answer({ kind: "failed", status: 502, retry_ms: 0 });
+  await clock.pass(10_000);
+
+  assert.deepEqual([status.report.state, status.report.since], ["stale", askedAt]);
+});
+
+test("what hello calls stale is not true before it was read", async () => {
+  start();
+  store.watch(LIST, at(40), tell);
+  const before = status.report.since;
+  await clock.pass(3_000);
+
+  hello({ stale: [LIST] });
+  tabs.states.emit("live");
+  assert.equal(status.report.since, before);
+  await reads.answer(fresh(at(50)));
+  tabs.frames.emit({ event: "beat", id: at(50) });
+
+  assert.equal(status.report.since, clock.wall());
+});

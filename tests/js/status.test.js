@@ -49,8 +49,8 @@ test("further attempts do not begin the ten seconds anew", async () => {
 test("it may be out of date since something was last heard, not since that was noticed", async () => {
   status.connection("live");
   await clock.pass(5_000);
-  status.heard();
-  const heardAt = clock.now();
+  status.heard(false);
+  const heardAt = clock.wall();
   await clock.pass(37_500);
 
   status.connection("reconnecting");
@@ -102,4 +102,59 @@ test("back to live it leaves no timer", () => {
   status.connection("live");
 
   assert.equal(clock.waiting, 0);
+});
+
+test("a page without a stream that asks, and is answered, is degraded: true as of the last round", async () => {
+  status.connection("live");
+  status.connection("reconnecting");
+  await clock.pass(8_000);
+
+  status.asked({ answered: true, began: clock.wall() - 100 });
+  await clock.pass(15_000);
+
+  assert.equal(word(), "degraded");
+  assert.equal(status.report.since, clock.wall() - 15_100);
+});
+
+test("a page that asks in vain is out of date since it was last answered", async () => {
+  status.connection("degraded");
+  status.asked({ answered: true, began: clock.wall() });
+  const answeredAt = clock.wall();
+  await clock.pass(10_000);
+
+  status.asked({ answered: false, began: clock.wall() });
+  await clock.pass(10_000);
+
+  assert.deepEqual(status.report, { state: "stale", since: answeredAt, signedOut: false });
+});
+
+test("an answer of half a minute ago is none: nobody looked, or the machine slept", async () => {
+  status.connection("reconnecting");
+  status.asked({ answered: true, began: clock.wall() });
+
+  await clock.pass(40_000);
+
+  assert.equal(word(), "stale");
+});
+
+test("back to live the asking no longer counts", async () => {
+  status.connection("reconnecting");
+  status.asked({ answered: false, began: clock.wall() });
+
+  status.connection("live");
+  await clock.pass(60_000);
+
+  assert.equal(word(), "live");
+  assert.equal(clock.waiting, 0);
+});
+
+test("while something shown is known to be old, the stream makes nothing true", async () => {
+  status.connection("live");
+  status.heard(false);
+  const trueAt = clock.wall();
+  await clock.pass(5_000);
+
+  status.heard(true);
+
+  assert.equal(status.report.since, trueAt);
 });

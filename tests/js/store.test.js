@@ -207,8 +207,48 @@ test("a busy server is not asked before it said to", async () => {
 
   await reads.answer({ ...FAILED, retry_ms: 7_000 });
   await clock.pass(6_999);
-
   assert.equal(reads.open.length, 0);
+  await clock.pass(1_001);
+
+  assert.equal(reads.open.length, 1);
+});
+
+test("a busy server is left alone by everything but a person who asks", async () => {
+  const DETAIL = "courses:detail:42";
+  store.watch(KEY, at(40), tell);
+  store.watch(DETAIL, at(40), tell);
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer({ ...FAILED, retry_ms: 7_000 });
+
+  store.invalidate([DETAIL], { stamp: at(41) });
+  store.resume();
+  assert.equal(await store.check(DETAIL), false);
+  assert.equal(reads.open.length, 0);
+  store.refresh();
+
+  assert.equal(reads.open.length, 2);
+});
+
+test("a look at what is being read waits for that answer", async () => {
+  store.watch(KEY, at(40), tell);
+  store.invalidate([KEY], { stamp: at(41) });
+
+  const answered = store.check(KEY);
+  await reads.answer(FAILED);
+
+  assert.equal(await answered, false);
+  assert.equal(reads.asked.length, 1);
+});
+
+test("it owes what it knows to be old, until that was read", async () => {
+  store.watch(KEY, at(40), tell);
+  assert.equal(store.owes, false);
+
+  store.invalidate([KEY], { stamp: at(41) });
+  assert.equal(store.owes, true);
+  await reads.answer(fresh(at(41)));
+
+  assert.equal(store.owes, false);
 });
 
 test("a look that fails is not tried again", async () => {

@@ -16,7 +16,7 @@ test("the stamp that most keys share is said once", () => {
 test("no more keys are asked for than a stream takes", () => {
   const entries = Array.from({ length: 130 }, (_, i) => /** @type {[string, any]} */ ([`a:b:${i}`, at(40)]));
 
-  assert.deepEqual(fitting(entries), entries.slice(0, 100));
+  assert.deepEqual(fitting(entries, 100), entries.slice(0, 100));
 });
 
 test("a key without a stamp borrows nobody else's", () => {

@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 
 import { Connection } from "../../core/static/live/connection.js";
 import { Tabs } from "../../core/static/live/tabs.js";
-import { at, Channels, Clock, Locks, settled, Streams } from "./engine.js";
+import { at, Channels, Clock, Inquiries, Locks, settled, Streams } from "./engine.js";
 
 const LIST = "chapters:list:42";
 const DETAIL = "courses:detail:42";
@@ -26,8 +26,8 @@ beforeEach(() => {
   channels = new Channels();
 });
 
-/** @param {{user?: number, locks?: any, time?: Clock}} [how] */
-function tab({ user = 7, locks: given = locks, time = clock } = {}) {
+/** @param {{user?: number, locks?: any, time?: Clock, openChannel?: any}} [how] */
+function tab({ user = 7, locks: given = locks, time = clock, openChannel = channels.open } = {}) {
   const it = {
     hidden: false,
     /** @type {any[]} */
@@ -40,6 +40,8 @@ function tab({ user = 7, locks: given = locks, time = clock } = {}) {
       connect: () =>
         new Connection({
           url: "/live",
+          most_keys: 100,
+          inquire: new Inquiries().inquire,
           open: streams.open,
           clock: time,
           random: () => 0.5,
@@ -47,7 +49,7 @@ function tab({ user = 7, locks: given = locks, time = clock } = {}) {
           isOnline: () => true,
         }),
       locks: given,
-      openChannel: channels.open,
+      openChannel,
       clock: time,
       isHidden: () => it.hidden,
     }),
@@ -289,4 +291,55 @@ test("when all tabs are gone nothing is left open", async () => {
 
   assert.equal(streams.alive.length, 0);
   assert.equal(clock.waiting, 0);
+});
+
+const refuse = () => {
+  throw new DOMException("nothing may be stored", "SecurityError");
+};
+
+for (const [what, how] of /** @type {[string, any][]} */ ([
+  ["without BroadcastChannel", { openChannel: null }],
+  ["where BroadcastChannel is refused", { openChannel: refuse }],
+  ["where Web Locks are refused", { locks: { request: async () => refuse() } }],
+])) {
+  test(`${what} a tab has its own stream`, async () => {
+    const only = tab(how);
+
+    await open(only, [LIST, at(40)]);
+    await clock.pass(20);
+    streams.last.hello(at(50));
+
+    assert.equal(streams.alive.length, 1);
+    assert.equal(only.states.at(-1), "live");
+  });
+}
+
+test("a tab that shares nothing has a stream only while somebody sees it", async () => {
+  const only = tab({ locks: null });
+  await open(only, [LIST, at(40)]);
+  await clock.pass(20);
+  streams.last.hello(at(50));
+
+  only.hidden = true;
+  only.tabs.look();
+  assert.equal(streams.alive.length, 0);
+  only.hidden = false;
+  only.tabs.look();
+  await clock.pass(250);
+
+  assert.equal(streams.alive.length, 1);
+  assert.equal(streams.last.since, String(at(50)));
+  assert.equal(only.states.at(-1), "connecting");
+});
+
+test("a tab that comes back does not call itself live until it is told", async () => {
+  const only = tab();
+  await open(only, [LIST, at(40)]);
+  await clock.pass(20);
+  streams.last.hello(at(50));
+  only.tabs.leave();
+
+  only.tabs.join();
+
+  assert.equal(only.states.at(-1), "connecting");
 });

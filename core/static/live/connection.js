@@ -6,10 +6,15 @@
  * 2. It notices nothing when a network falls silent: the beats have a deadline of our own.
  * 3. `navigator.onLine` lies on some machines. It only chooses the word for a failure, and its
  *    events only hasten what would be tried anyway.
- * 4. What a stream watches cannot be changed, so a new key is a new stream. Nothing is lost in
+ * 4. It may be open and silent from the start: a proxy in between collects what it should pass on.
+ *    After five seconds without `hello` that is said, so that the page asks meanwhile.
+ * 5. It does not say why it failed. Where it never opened, the server is asked once more for that:
+ *    when to come back (`Retry-After`), and whether these were more keys than it takes.
+ * 6. What a stream watches cannot be changed, so a new key is a new stream. Nothing is lost in
  *    between: the new one asks with the stamp up to which the old one was heard.
  */
 
+import { elapsed, moment } from "./clock.js";
 import { EVENTS, parseFrame } from "./frames.js";
 import { Signal } from "./signal.js";
 import { fitting, streamUrl } from "./stream_address.js";
@@ -24,7 +29,9 @@ import { Watchlist } from "./watchlist.js";
 /**
  * @typedef {object} Outside
  * @property {string} url
+ * @property {number} most_keys that the server lets one stream watch
  * @property {(url: string) => Source} open
+ * @property {import("./inquiry.js").Inquire} inquire
  * @property {import("./clock.js").Clock} clock
  * @property {() => number} random
  * @property {import("./backoff.js").Backoff} backoff
@@ -33,7 +40,8 @@ import { Watchlist } from "./watchlist.js";
 
 const GATHER_MS = 20; // the regions of one page, and of the other tabs, make one stream
 const SETTLE_MS = 200; // somebody who searches leaves many keys behind
-const OPENING_MS = 15_000;
+const HELLO_MS = 5_000;
+const OPENING_MS = 15_000; // a busy server may still answer, and to ask it anew would not help it
 const SILENT_BEATS = 2.5;
 const WAKING_MS = 500; // everybody on one network comes back online in the same instant
 const HIDDEN_MS = 60_000;
@@ -52,7 +60,14 @@ export class Connection {
   /** @type {State} */
   #state = "connecting";
   #attempts = 0;
-  #heardAt = 0;
+  #heardAt;
+  #most_keys;
+
+  /** Whether the open stream has said hello. */
+  #isGreeted = false;
+
+  /** The server does not want another stream before this, by the clock's `now`. */
+  #notBefore = 0;
 
   /** @type {(() => void) | null} takes back the opening that is planned, if one is */
   #cancelOpening = null;
@@ -75,6 +90,8 @@ export class Connection {
   /** @param {Outside} outside */
   constructor(outside) {
     this.#outside = outside;
+    this.#heardAt = moment(outside.clock);
+    this.#most_keys = outside.most_keys;
   }
 
   get state() {
@@ -106,11 +123,12 @@ export class Connection {
   /** The page is seen again, or online, or back from sleep or from the back/forward cache. */
   wake() {
     if (this.#list.size === 0) return;
-    const silent_ms = this.#outside.clock.now() - this.#heardAt;
+    const silent_ms = elapsed(this.#outside.clock, this.#heardAt);
     // The watchdog slept with the machine, so it proves nothing yet.
     if (this.#source !== null && silent_ms < 1500 * this.heartbeat_s) return;
     this.#attempts = 0;
     this.#close();
+    if (this.#state === "live") this.#say("reconnecting");
     this.#openAfter(this.#outside.random() * WAKING_MS);
   }
 
@@ -131,20 +149,42 @@ export class Connection {
 
   #open() {
     this.#close();
-    this.#heardAt = this.#outside.clock.now();
-    const entries = fitting(this.#list.entries);
+    this.#heardAt = moment(this.#outside.clock);
+    const entries = this.#fitting();
     this.#covered = entries.map(([key]) => key);
-    const source = this.#outside.open(streamUrl(this.#outside.url, entries));
+    const url = streamUrl(this.#outside.url, entries);
+    const source = this.#outside.open(url);
     this.#source = source;
-    this.#expectWithin(OPENING_MS);
+    this.#isGreeted = false;
+    this.#cancelWatchdog = this.#outside.clock.after(HELLO_MS, () => {
+      this.#say("reconnecting");
+      this.#expectWithin(OPENING_MS - HELLO_MS);
+    });
     for (const event of EVENTS) {
       source.addEventListener(event, (message) => {
         if (source === this.#source) this.#hear(parseFrame(event, /** @type {MessageEvent} */ (message)));
       });
     }
     source.addEventListener("error", () => {
-      if (source === this.#source) this.#fail();
+      if (source !== this.#source) return;
+      if (!this.#isGreeted) void this.#learn(url, entries.length);
+      this.#fail();
     });
+  }
+
+  /**
+   * @param {string} url of a stream that did not open
+   * @param {number} count how many keys that was
+   */
+  async #learn(url, count) {
+    const { inquire, clock, backoff } = this.#outside;
+    const { status, retry_ms } = await inquire(url);
+    // The server takes fewer than it did when it rendered this page; how many it does not say.
+    if (status === 400) this.#most_keys = Math.max(1, Math.min(this.#most_keys, Math.floor(count / 2)));
+    if (retry_ms === 0) return;
+    this.#notBefore = clock.now() + retry_ms;
+    // Everybody was told the same.
+    if (this.#cancelOpening !== null) this.#openAfter(retry_ms + backoff(this.#attempts));
   }
 
   #close() {
@@ -158,10 +198,12 @@ export class Connection {
   /** @param {Frame} frame */
   #hear(frame) {
     const { clock, random } = this.#outside;
-    this.#heardAt = clock.now();
+    this.#heardAt = moment(clock);
     const covered = this.#covered;
     if (frame.event === "hello") {
       this.#attempts = 0;
+      this.#notBefore = 0;
+      this.#isGreeted = true;
       this.heartbeat_s = frame.heartbeat_s;
       this.denied = frame.denied;
       this.#list.begin(frame.id, covered, frame.stale);
@@ -190,8 +232,9 @@ export class Connection {
 
   /** @param {number} wait_ms */
   #openAfter(wait_ms) {
+    const { clock } = this.#outside;
     this.#cancelOpening?.();
-    this.#cancelOpening = this.#outside.clock.after(wait_ms, () => this.#open());
+    this.#cancelOpening = clock.after(Math.max(wait_ms, this.#notBefore - clock.now()), () => this.#open());
   }
 
   /** @param {number} wait_ms */
@@ -203,12 +246,17 @@ export class Connection {
   /** Whether the open stream lacks a key that it has room for. */
   #isNarrow() {
     const covered = new Set(this.#covered);
-    return fitting(this.#list.entries).some(([key]) => !covered.has(key));
+    return this.#fitting().some(([key]) => !covered.has(key));
+  }
+
+  /** As much of what is to be watched as one stream takes. */
+  #fitting() {
+    return fitting(this.#list.entries, this.#most_keys);
   }
 
   /** Live, unless there are more keys than a stream takes: those must be asked for. */
   #whole() {
-    return this.#list.size > fitting(this.#list.entries).length ? "degraded" : "live";
+    return this.#list.size > this.#fitting().length ? "degraded" : "live";
   }
 
   /** @param {State} state */

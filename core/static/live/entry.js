@@ -32,7 +32,7 @@ import { higher } from "./stamps.js";
  * @property {string} cause
  * @property {string} trace
  * @property {boolean} own only this page's own actions called for it
- * @property {number} since when the first call came, wall-clock milliseconds
+ * @property {number} since when the first call came, by the clock's `now`
  */
 
 export class Entry {

@@ -4,7 +4,7 @@
  */
 
 /** @typedef {import("./status.js").Report} Report */
-/** @typedef {{status: import("./status.js").Status, refresh: () => void}} Wiring */
+/** @typedef {{status: import("./status.js").Status, refresh: () => void, now: () => number}} Wiring now: wall clock */
 
 /** @type {Record<import("./status.js").Word, {word: string, details: string}>} */
 const TEXTS = {
@@ -27,6 +27,18 @@ const TEXTS = {
     details: "The server does not answer. It is tried again and again; you can also refresh now.",
   },
 };
+
+/**
+ * A page that slept overnight is not as of this noon.
+ *
+ * @param {number} since
+ * @param {number} now
+ */
+function inWords(since, now) {
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format(since);
+  return day.format(since) === day.format(now) ? time : `${day.format(since)}, ${time}`;
+}
 
 export class LiveIndicator extends HTMLElement {
   /** Set before the element is defined. @type {Wiring} */
@@ -51,7 +63,7 @@ export class LiveIndicator extends HTMLElement {
 
   /** @param {Report} report */
   #show({ state, since, signedOut }) {
-    const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format(since);
+    const time = inWords(since, LiveIndicator.wiring.now());
     const { word, details } = TEXTS[state];
     this.dataset["state"] = state;
     if (signedOut) {

@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { highlight } from "./highlight.js";
 import { newId } from "./ids.js";
 import { LiveIndicator } from "./indicator.js";
+import { inquiry } from "./inquiry.js";
 import { bindTheirs } from "./morph.js";
 import { Reader } from "./reader.js";
 import { LiveRegion } from "./region.js";
@@ -18,11 +19,12 @@ import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
 
 const root = document.documentElement;
-const { liveUrl, user } = document.body.dataset;
+const { liveUrl, liveKeys, user } = document.body.dataset;
 const random = Math.random;
 const backoff = fullJitter(random);
 
-const store = new Store({ reader: new Reader({ fetch: window.fetch.bind(window), clock }), clock, random, backoff });
+const fetch = window.fetch.bind(window);
+const store = new Store({ reader: new Reader({ fetch, clock }), clock, random, backoff });
 const status = new Status(clock);
 const announcer = new Announcer({
   element: document.querySelector("#announcer") ?? document.createElement("div"),
@@ -31,7 +33,7 @@ const announcer = new Announcer({
 
 root.classList.add("js");
 LiveRegion.wiring = { store, clock };
-LiveIndicator.wiring = { status, refresh: () => store.refresh() };
+LiveIndicator.wiring = { status, refresh: () => store.refresh(), now: clock.wall };
 customElements.define("live-region", LiveRegion);
 bindTheirs(document);
 document.addEventListener("live:updated", (event) => tellOfOthers(/** @type {CustomEvent} */ (event)));
@@ -44,6 +46,8 @@ if (liveUrl && user) {
     connect: () =>
       new Connection({
         url: liveUrl,
+        most_keys: Number(liveKeys),
+        inquire: inquiry({ fetch, clock }),
         open: (url) => new EventSource(url),
         clock,
         random,
@@ -52,7 +56,7 @@ if (liveUrl && user) {
       }),
     // Only secure origins (and localhost) have Web Locks.
     locks: navigator.locks ?? null,
-    openChannel: (name) => new BroadcastChannel(name),
+    openChannel: "BroadcastChannel" in window ? (name) => new BroadcastChannel(name) : null,
     clock,
     isHidden: () => document.hidden,
   });

@@ -1,5 +1,6 @@
 /** One read of one address under `/q/`, and what its answer means. */
 
+import { retryAfter } from "./retry_after.js";
 import { Stamp } from "./stamps.js";
 
 const LONGEST_READ_MS = 30_000;
@@ -52,7 +53,7 @@ export class Reader {
         credentials: "same-origin",
         signal: deadline.signal,
       });
-      return await understand(response, floor !== null);
+      return await understand(response, floor !== null, this.#clock.wall());
     } catch {
       return { kind: "failed", status: 0, retry_ms: 0 };
     } finally {
@@ -64,9 +65,10 @@ export class Reader {
 /**
  * @param {Response} response
  * @param {boolean} withFloor
+ * @param {number} wall milliseconds since 1970
  * @returns {Promise<Answer>}
  */
-async function understand(response, withFloor) {
+async function understand(response, withFloor, wall) {
   const stamp = Stamp.parse(response.headers.get("Live-Stamp"));
   const key = response.headers.get("Live-Key");
   if (response.status === 304) return { kind: "same", stamp };
@@ -84,6 +86,5 @@ async function understand(response, withFloor) {
   if (response.status === 404) return { kind: "gone" };
   if (response.status === 401) return { kind: "signed-out" };
   if (response.status === 400 && withFloor) return { kind: "bad-floor" };
-  const retry_ms = Number(response.headers.get("Retry-After") ?? 0) * 1000 || 0;
-  return { kind: "failed", status: response.status, retry_ms };
+  return { kind: "failed", status: response.status, retry_ms: retryAfter(response, wall) };
 }

@@ -29,6 +29,7 @@ export class Session {
     const { store, tabs, status, clock, random } = outside;
     this.#outside = outside;
     this.#poller = new Poller({ ask: () => this.#questions(), clock, random });
+    this.#poller.told.subscribe((round) => status.asked(round));
     store.changed.subscribe(() => this.#gather());
     store.troubled.subscribe((keys) => status.trouble(keys.length > 0));
     store.signedOut.subscribe(() => this.#rest());
@@ -70,6 +71,7 @@ export class Session {
     } else {
       store.resume();
       tabs.join();
+      this.#poller.hasten();
     }
     tabs.look();
   }
@@ -77,7 +79,6 @@ export class Session {
   /** @param {Frame} frame */
   #hear(frame) {
     const { store, status } = this.#outside;
-    status.heard();
     if (frame.event === "hello") {
       status.signedOut(false);
       const allowed = store.refused.filter((key) => !frame.denied.includes(key));
@@ -88,6 +89,7 @@ export class Session {
     } else if (frame.event === "stale") {
       this.#stale(frame);
     }
+    status.heard(store.owes);
   }
 
   /** @param {Omit<import("./frames.js").Stale, "event">} told */
@@ -101,9 +103,12 @@ export class Session {
 
   /** @param {State} state */
   #turn(state) {
-    this.#outside.status.connection(state);
-    if (state === "degraded" || state === "reconnecting") this.#poller.start();
-    else this.#poller.stop();
+    const { status, store } = this.#outside;
+    status.connection(state);
+    status.heard(store.owes);
+    // Also while it opens, where a proxy may swallow the stream; and "offline" may be a mistake.
+    if (state === "live") this.#poller.stop();
+    else this.#poller.start();
   }
 
   *#questions() {

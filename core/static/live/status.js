@@ -1,16 +1,19 @@
 /**
  * What the page may say about itself: live, or since when it may be out of date.
  *
- * An honest word needs three things: the stream, the reads that fail although the stream is well,
- * and whether anybody is signed in.
+ * An honest word needs four things: the stream; whether, where there is none, asking gets answers;
+ * the reads that fail although the stream is well; and whether anybody is signed in.
  */
 
 import { Signal } from "./signal.js";
 
 /** @typedef {import("./connection.js").State | "stale"} Word */
-/** @typedef {{state: Word, since: number, signedOut: boolean}} Report `since`: last known to be true */
+/** @typedef {{state: Word, since: number, signedOut: boolean}} Report `since`: last known to be true, wall clock */
 
 const STALE_AFTER_MS = 10_000;
+
+/** After so long without another round, asking has stopped: the machine slept, or nobody looked. */
+const ASKED_FOR_MS = 30_000;
 
 export class Status {
   #clock;
@@ -20,12 +23,16 @@ export class Status {
   #troubled = false;
   #signedOut = false;
 
-  /** When something was last heard while all was well. */
+  /** How the last round of asking went, while there is no stream. @type {boolean | null} */
+  #answered = null;
+
+  /** When all that is shown was last known to be true. */
   #since;
   #isOverdue = false;
 
   /** @type {(() => void) | null} */
   #cancel = null;
+  #forgetAnswer = () => {};
 
   /** @type {Signal<Report>} */
   changed = new Signal();
@@ -33,7 +40,7 @@ export class Status {
   /** @param {import("./clock.js").Clock} clock */
   constructor(clock) {
     this.#clock = clock;
-    this.#since = clock.now();
+    this.#since = clock.wall();
     this.#judge();
   }
 
@@ -45,6 +52,7 @@ export class Status {
   /** @param {import("./connection.js").State} state */
   connection(state) {
     this.#connection = state;
+    if (state === "live") this.#note(null);
     this.#judge();
   }
 
@@ -60,14 +68,40 @@ export class Status {
     this.#judge();
   }
 
-  /** Something was heard: what is shown is true at this moment. */
-  heard() {
-    if (this.#isWell()) this.#since = this.#clock.now();
+  /**
+   * The stream said something: what is shown is true at this moment, but for what is owed.
+   *
+   * @param {boolean} owed whether something shown is known to be old
+   */
+  heard(owed) {
+    if (!owed && this.#connection === "live" && this.#isWell()) this.#since = this.#clock.wall();
+  }
+
+  /**
+   * Everything shown was asked for, one after the other.
+   *
+   * @param {import("./poller.js").Round} round
+   */
+  asked({ answered, began }) {
+    this.#note(answered);
+    if (this.#isWell()) this.#since = began;
+    this.#judge();
+  }
+
+  /** @param {boolean | null} answered */
+  #note(answered) {
+    this.#forgetAnswer();
+    this.#answered = answered;
+    this.#forgetAnswer = answered ? this.#clock.after(ASKED_FOR_MS, () => this.#tire()) : () => {};
+  }
+
+  #tire() {
+    this.#note(false);
+    this.#judge();
   }
 
   #judge() {
     if (this.#isWell()) {
-      this.#since = this.#clock.now();
       this.#cancel?.();
       this.#cancel = null;
       this.#isOverdue = false;
@@ -82,14 +116,15 @@ export class Status {
   }
 
   #isWell() {
-    const connected = this.#connection === "live" || this.#connection === "degraded";
-    return connected && !this.#troubled && !this.#signedOut;
+    if (this.#troubled || this.#signedOut) return false;
+    if (this.#connection === "live") return true;
+    return this.#answered ?? this.#connection === "degraded";
   }
 
   /** @returns {Word} */
   #word() {
     if (this.#signedOut) return "stale";
-    if (this.#connection === "offline") return "offline";
-    return this.#isOverdue ? "stale" : this.#connection;
+    if (this.#isOverdue) return this.#connection === "offline" ? "offline" : "stale";
+    return this.#answered && this.#connection !== "live" ? "degraded" : this.#connection;
   }
 }

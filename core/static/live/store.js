@@ -33,6 +33,9 @@ export class Store {
   #outside;
   #paused = false;
 
+  /** The server wants to be left alone until then, by the clock's `now`. */
+  #notBefore = 0;
+
   /** @type {Map<string, Watched>} */
   #watched = new Map();
 
@@ -71,6 +74,11 @@ export class Store {
    */
   get refused() {
     return [...this.#watched].filter(([, { refused }]) => refused).map(([key]) => key);
+  }
+
+  /** Whether anything shown is known to be old, and not read again yet. */
+  get owes() {
+    return [...this.#watched.values()].some(({ entry }) => entry.owed || entry.reading);
   }
 
   /**
@@ -115,19 +123,23 @@ export class Store {
 
   /** Call for everything, whatever the stamps say ("Refresh now"). */
   refresh() {
+    this.#notBefore = 0; // a person asks, once
     this.invalidate(this.#watched.keys(), { stamp: null, cause: "refresh" });
   }
 
   /**
-   * Look whether `key` has changed. Nothing is owed: a failure is not tried again.
+   * Look whether `key` has changed. Nothing is owed: a failure is not tried again. One that is being
+   * read is not asked for twice.
    *
    * @param {string} key
    * @returns {Promise<boolean>} whether the server answered
    */
   async check(key) {
     const watched = this.#watched.get(key);
-    if (watched === undefined || watched.entry.reading) return true;
-    return this.#read(key, watched);
+    if (watched === undefined) return true;
+    if (!watched.entry.reading && this.#outside.clock.now() < this.#notBefore) return false;
+    if (!watched.entry.reading) this.#begin(key, watched);
+    return watched.reading;
   }
 
   /** Nobody looks: what becomes stale from now on can wait. */
@@ -184,8 +196,18 @@ export class Store {
   #readAfter(key, watched, wait_ms) {
     if (!watched.entry.owed || watched.entry.reading || this.#paused) return;
     watched.cancel();
-    if (wait_ms < 1) void this.#read(key, watched);
-    else watched.cancel = this.#outside.clock.after(wait_ms, () => void this.#read(key, watched));
+    const { clock } = this.#outside;
+    const due_ms = Math.max(wait_ms, this.#notBefore - clock.now());
+    if (due_ms < 1) this.#begin(key, watched);
+    else watched.cancel = clock.after(due_ms, () => this.#begin(key, watched));
+  }
+
+  /**
+   * @param {string} key
+   * @param {Watched} watched
+   */
+  #begin(key, watched) {
+    watched.reading = this.#read(key, watched);
   }
 
   /**
@@ -200,6 +222,9 @@ export class Store {
     // Everybody has looked away meanwhile: there is nobody to tell, nor to try again for.
     if (this.#watched.get(key) !== watched) return true;
     if (answer.kind === "fresh" && answer.key !== key) return this.#moved(key, watched, answer);
+    if (answer.kind === "failed" && answer.retry_ms > 0) {
+      this.#notBefore = Math.max(this.#notBefore, this.#outside.clock.now() + answer.retry_ms);
+    }
     const { shows, isTroubled } = watched;
     const wait_ms = watched.take(answer, this.#want(), this.#outside.backoff);
     if (watched.shows !== shows) this.changed.emit();

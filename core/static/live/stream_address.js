@@ -3,7 +3,6 @@
 /** @typedef {import("./stamps.js").Stamp} Stamp */
 /** @typedef {readonly (readonly [string, Stamp | null])[]} Entries keys, and the stamps to ask with */
 
-const MOST_KEYS = 100; // the server's setting `keys_per_stream`
 const MOST_CHARACTERS = 7_500; // of the 8190 bytes of a request line
 const STAMP_CHARACTERS = 40;
 
@@ -11,11 +10,12 @@ const STAMP_CHARACTERS = 40;
  * As many of these as one stream takes.
  *
  * @param {Entries} entries
+ * @param {number} most_keys
  * @returns {Entries}
  */
-export function fitting(entries) {
+export function fitting(entries, most_keys) {
   let room = MOST_CHARACTERS;
-  return entries.slice(0, MOST_KEYS).filter(([key]) => (room -= inQuery(key).length + STAMP_CHARACTERS) > 0);
+  return entries.slice(0, most_keys).filter(([key]) => (room -= inQuery(key).length + STAMP_CHARACTERS) > 0);
 }
 
 /**

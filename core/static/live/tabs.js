@@ -10,7 +10,9 @@
  * 1. A leader that fell silent (frozen by the browser) loses the lock to a tab that somebody sees.
  * 2. Every tab holds a lock of its own name. The leader waits for it: when it gets it, that tab has
  *    left, closed or crashed.
- * 3. Without Web Locks (an insecure origin) every tab leads itself.
+ * 3. Without Web Locks (an insecure origin), without BroadcastChannel, or where the browser refuses
+ *    them (nothing may be stored), every tab leads itself, and only while somebody sees it: so it
+ *    is the windows that count against the six connections, not the tabs.
  */
 
 import { Leader } from "./leader.js";
@@ -29,7 +31,7 @@ import { Watchlist } from "./watchlist.js";
  * @property {string} id this tab's own
  * @property {() => import("./connection.js").Connection} connect
  * @property {Pick<LockManager, "request"> | null} locks
- * @property {(name: string) => BroadcastChannel} openChannel
+ * @property {((name: string) => BroadcastChannel) | null} openChannel may throw
  * @property {import("./clock.js").Clock} clock
  * @property {() => boolean} isHidden
  */
@@ -48,6 +50,9 @@ export class Tabs {
 
   /** @type {AbortController | null} aborted when this tab leaves */
   #membership = null;
+
+  /** Whether nothing can be shared with other tabs. */
+  #isAlone = false;
 
   #patience_ms = 40_000;
   #cancelWatchdog = () => {};
@@ -70,10 +75,11 @@ export class Tabs {
   /** Take part, until `leave`. */
   join() {
     if (this.#membership !== null) return;
-    const { locks, name, id, openChannel } = this.#outside;
+    const { name, id } = this.#outside;
     this.#membership = new AbortController();
-    if (locks === null) return this.#lead();
-    this.#channel = openChannel(name);
+    this.states.emit("connecting");
+    this.#channel = this.#open();
+    if (this.#channel === null) return this.#goAlone();
     this.#channel.onmessage = ({ data }) => this.#receive(data);
     this.#hold(`${name}:${id}`, () => {});
     this.#compete();
@@ -103,6 +109,7 @@ export class Tabs {
 
   /** This tab is seen again, or hidden; or the network is back. */
   look() {
+    if (this.#isAlone && this.#membership !== null) this.#goAlone();
     this.#sayWhatIsShown();
     if (!this.#outside.isHidden()) this.#send({ kind: "wake" });
   }
@@ -110,6 +117,26 @@ export class Tabs {
   /** The network is gone. */
   lose() {
     this.#send({ kind: "lose" });
+  }
+
+  /** @returns {BroadcastChannel | null} null where tabs cannot share */
+  #open() {
+    const { locks, name, openChannel } = this.#outside;
+    if (this.#isAlone || locks === null || openChannel === null) return null;
+    try {
+      return openChannel(name);
+    } catch {
+      return null;
+    }
+  }
+
+  #goAlone() {
+    this.#isAlone = true;
+    this.#cancelWatchdog();
+    this.#channel?.close();
+    this.#channel = null;
+    if (this.#outside.isHidden()) this.#stepDown();
+    else this.#lead();
   }
 
   #compete() {
@@ -234,8 +261,9 @@ export class Tabs {
     // A request that steals cannot be aborted, nor need it: it is granted at once.
     const options = steal ? { steal } : { signal };
     this.#outside.locks.request(name, options, held).catch((error) => {
-      if (signal.aborted) return;
-      if (error.name !== "AbortError" || name !== this.#outside.name) throw error;
+      if (signal.aborted || this.#isAlone) return;
+      if (error.name !== "AbortError") return this.#goAlone(); // the browser refuses them
+      if (name !== this.#outside.name) throw error;
       // Stolen: somebody sees another tab, and this one was silent.
       this.#stepDown();
       this.#compete();

@@ -33,6 +33,9 @@ export class Watched {
   /** Takes back the read that is to begin later, if there is one. */
   cancel = () => {};
 
+  /** Whether the server answers the read under way; of none, it did. @type {Promise<boolean>} */
+  reading = Promise.resolve(true);
+
   /**
    * @param {Stamp | null} stamp
    * @param {boolean} shows
@@ -72,7 +75,8 @@ export class Watched {
       case "failed":
         this.entry.fail();
         this.tell(answer);
-        return Math.max(answer.retry_ms, this.#tryAgain(backoff));
+        // Everybody was told the same, so they come back one by one after it.
+        return answer.retry_ms + this.#tryAgain(backoff);
       case "gone":
       case "signed-out":
         this.entry.abandon();

@@ -10,7 +10,10 @@ const LEFT = "coursewire.message";
  * @property {{label: string, run: () => void}} [action]
  */
 
-/** Short messages at the edge of the page, which go by themselves. */
+/**
+ * Short messages at the edge of the page, which go by themselves. They stand in the top layer, since
+ * whatever a dialog covers would be under its backdrop.
+ */
 export class Toasts {
   #element;
   #setTimeout;
@@ -69,6 +72,7 @@ export class Toasts {
     closing.addEventListener("click", dismiss);
     toast.append(make("span", {}, text), ...actionButtons(action, dismiss), closing);
     this.#element.append(toast);
+    this.#raise();
     this.#shown.set(toast, null);
     for (const [oldest] of [...this.#shown].slice(0, -MOST)) this.#dismiss(oldest);
     this.#resume();
@@ -97,9 +101,21 @@ export class Toasts {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     const { target } = event;
     // There, Escape closes what is open around it.
-    if (target instanceof Element && target.closest("dialog, [popover]")) return;
+    const around = target instanceof Element ? target.closest("dialog, [popover]") : null;
+    if (around !== null && around !== this.#element) return;
     const newest = [...this.#shown.keys()].at(-1);
     if (newest) this.#dismiss(newest);
+  }
+
+  /** What entered the top layer last stands highest there. */
+  #raise() {
+    const element = this.#element;
+    if (!("showPopover" in element)) return;
+    element.popover = "manual";
+    const isOpen = element.matches(":popover-open");
+    if (isOpen && element.ownerDocument.querySelector("dialog[open]") === null) return;
+    if (isOpen) element.hidePopover();
+    element.showPopover();
   }
 
   /** @param {Event} event */
