@@ -61,6 +61,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def quick_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site whose streams beat every second, so that their silence is noticed soon."""
+    folder = tmp_path_factory.mktemp("quick")
+    with serving(folder, COURSEWIRE_HEARTBEAT_S="1") as running:
+        yield running
+
+
 class serving:  # noqa: N801  reads as a verb where it is used
     """``flask serve`` in a folder of its own, ended by its pid."""
 
