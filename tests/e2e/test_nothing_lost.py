@@ -295,8 +295,7 @@ MISSING = {
     "no Web Locks": "delete Navigator.prototype.locks",
     "no BroadcastChannel": "delete window.BroadcastChannel",
     "Web Locks refused": (
-        "if (window.LockManager)"
-        f" LockManager.prototype.request = () => Promise.reject({REFUSED})"
+        f"if (window.LockManager) LockManager.prototype.request = () => Promise.reject({REFUSED})"
     ),
     "BroadcastChannel refused": (
         f"window.BroadcastChannel = class {{ constructor() {{ throw {REFUSED} }} }}"

@@ -124,3 +124,14 @@ test("a message left for the next page is shown there once", (t) => {
 
   assert.deepEqual(texts(), ["The course was removed."]);
 });
+
+test("in the top layer it still goes with Escape, also from a button of its own", (t) => {
+  const { element, toasts, texts, document } = bound(t);
+  element.setAttribute("popover", "manual");
+  toasts.show("Saved.");
+  const button = element.querySelector("button");
+
+  button.dispatchEvent(new document.defaultView.KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+
+  assert.deepEqual(texts(), []);
+});
