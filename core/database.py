@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -41,7 +42,21 @@ class Model(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Model, disable_autonaming=True)
+class _Session(FlaskSession):
+    """A session whose transaction, whenever it begins, begins as `writing` has said."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        bind = super().get_bind(*args, **kwargs)
+        if _WRITE not in self.info:
+            return bind
+        # One and the same object each time: a session begins a transaction for each of its binds.
+        if self.info[_WRITE] is None:
+            self.info[_WRITE] = bind.execution_options(**{_WRITE: True})
+        writable: Engine | Connection = self.info[_WRITE]
+        return writable
+
+
+db = SQLAlchemy(model_class=Model, disable_autonaming=True, session_options={"class_": _Session})
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,13 +125,18 @@ def release_session() -> None:
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
-    """A write transaction of its own: committed at the exit, rolled back by an exception."""
+def writing(*, at_first_use: bool = False) -> Iterator[Session]:
+    """A write transaction of its own: committed at the exit, rolled back by an exception.
+
+    *at_first_use*: it begins with the first statement, and until then holds neither a connection
+    nor SQLite's write lock.
+    """
     db.session.remove()
     try:
         session = db.session()
-        session.info[_WRITE] = True
-        session.connection(execution_options={_WRITE: True})
+        session.info[_WRITE] = None
+        if not at_first_use:
+            session.connection()
         yield session
         session.commit()
     finally:

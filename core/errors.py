@@ -5,6 +5,7 @@
     CoursewireError
     ├── SetupError              a developer's mistake, found at start; carries every fault found
     ├── BusUnavailable          Redis does not answer in time
+    ├── ReactionTooSlow         a reaction did not end in time
     ├── InvalidKey              a text that is no key
     ├── InvalidStamp            a text that is no stamp
     └── Problem                 an answer to the one who asks (RFC 9457)
@@ -63,6 +64,10 @@ class BusUnavailable(CoursewireError):
         self.reason = reason
         self.refused = refused
         super().__init__(f"Redis does not answer: {reason}")
+
+
+class ReactionTooSlow(CoursewireError):
+    """A reaction did not end in time, and was ended; it is tried again later."""
 
 
 class InvalidKey(CoursewireError):

@@ -12,6 +12,7 @@ transaction, published outside of any, and deleted in another.
 import logging
 import random
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,10 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.bus import Notice
 from core.database import db, now, reading, writing
-from core.errors import BusUnavailable
+from core.errors import BusUnavailable, CoursewireError
 from core.events import Event
 from core.outbox import ActionAnswer, OutboxEvent, OutboxReaction
-from core.reactions import Reaction
+from core.reactions import Reaction, limited
 from core.stamps import Stamp
 from core.transactions import Owed, Work, keys_seen_after, transaction
 
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("coursewire.relay")
 
 _CLAIM_S = 5.0
-_REACTION_CLAIM_S = 60.0
+_REACTION_CLAIM_S = 30.0
+"""How long a reaction is left to the worker that claimed it, beyond the time it may run."""
+_STOP_S = 5.0
 _BATCH = 100
 _ATTEMPTS = 5
 _REACTION_ATTEMPTS = 12
@@ -54,6 +57,7 @@ class Relay:
         self._nudge = threading.Event()
         # A reaction holds a database connection; half of the worker's stay with the requests.
         self._slots = threading.BoundedSemaphore(max(1, runtime.settings.database_pool_size // 2))
+        self._running: dict[str, threading.Thread] = {}
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -63,11 +67,17 @@ class Relay:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop sweeping; returns when the round at hand has ended."""
+        """Stop sweeping; returns when the round at hand has ended, and the reactions that run, or
+        after five seconds. What has not ended by then runs again in another worker.
+        """
         self._stopping.set()
         self._nudge.set()
+        until = time.monotonic() + _STOP_S
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=_STOP_S)
+        for run in list(self._running.values()):
+            if run.is_alive():
+                run.join(timeout=max(0.0, until - time.monotonic()))
 
     def publish_now(self, work: Work, owed: Sequence[Owed]) -> None:
         """Publish the rows that *work* just committed, and note in it what came of that.
@@ -143,9 +153,10 @@ class Relay:
         """Start the due reactions that have a slot, each in a thread and transaction of its own.
 
         It never waits for a slot, so reactions that hang do not hold up what is to be published.
+        One function runs once at a time in this worker, so one that hangs takes one slot.
         """
         runs = []
-        while self._slots.acquire(blocking=False):
+        while not self._stopping.is_set() and self._slots.acquire(blocking=False):
             run = None
             try:
                 run = self._claim_reaction()
@@ -226,8 +237,12 @@ class Relay:
         """A thread that will run the reaction that is due first; ``None`` when none is due."""
         due = (
             select(OutboxReaction)
-            .where(OutboxReaction.parked_at.is_(None), OutboxReaction.due_at <= now())
-            .order_by(OutboxReaction.id)
+            .where(
+                OutboxReaction.parked_at.is_(None),
+                OutboxReaction.due_at <= now(),
+                OutboxReaction.reaction.not_in(list(self._running)),
+            )
+            .order_by(OutboxReaction.due_at, OutboxReaction.id)
             .limit(1)
         )
         if db.session.execute(due.with_only_columns(OutboxReaction.id)).first() is None:
@@ -237,37 +252,34 @@ class Relay:
             row = session.scalars(due.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
+            reaction, event = self._reaction(row.reaction), self._event(row.event, row.payload)
+            if reaction is None or event is None:
+                _park(row, "No enabled plugin has this reaction, or its event has another shape.")
+                return None
+            if row.attempts >= _REACTION_ATTEMPTS:
+                _park(row, f"Its process ended each time it ran, {row.attempts} times.")
+                return None
             row.attempts += 1
-            wait_s = max(_REACTION_CLAIM_S, min(2.0**row.attempts, _LONGEST_WAIT_S))
-            row.due_at = now() + timedelta(seconds=wait_s)
-            return threading.Thread(target=self._run, args=(row.id, row.reaction), daemon=True)
+            limit_s = self._runtime.settings.reaction_timeout_s + _REACTION_CLAIM_S
+            row.due_at = now() + timedelta(seconds=max(limit_s, _wait_s(row)))
+            claimed = (row.id, reaction, event, row.trace)
+        run = threading.Thread(target=self._run, args=claimed, daemon=True)
+        self._running[reaction.label] = run
+        return run
 
-    def _run(self, row_id: int, label: str) -> None:
+    def _run(self, row_id: int, reaction: Reaction, event: Event, trace: str) -> None:
         try:
             with self._app.app_context():
                 try:
-                    self._run_in_transaction(row_id)
+                    with limited(self._runtime.settings.reaction_timeout_s, reaction.label):
+                        _run_in_transaction(row_id, reaction, event, trace)
                 except Exception as error:
-                    log.exception("Reaction %s (row %d) failed", label, row_id)
+                    log.exception("Reaction %s (row %d) failed", reaction.label, row_id)
                     self._reaction_failed(row_id, error)
         finally:
+            del self._running[reaction.label]
             self._slots.release()
             self._nudge.set()
-
-    def _run_in_transaction(self, row_id: int) -> None:
-        with transaction() as work:
-            row = db.session.get(OutboxReaction, row_id)
-            if row is None:
-                return
-            work.trace = row.trace
-            reaction = self._reaction(row.reaction)
-            event = self._event(row.event, row.payload)
-            if reaction is not None and event is not None:
-                db.session.delete(row)
-                reaction.function(event)
-            else:
-                row.parked_at = now()
-                row.error = "No enabled plugin has this reaction, or its event has another shape."
 
     def _reaction(self, label: str) -> Reaction | None:
         known = self._runtime.registry.reactions
@@ -278,7 +290,7 @@ class Relay:
             row = session.get(OutboxReaction, row_id)
             if row is not None:
                 row.error = f"{type(error).__name__}: {error}"[:2000]
-                row.due_at = now() + timedelta(seconds=min(2.0**row.attempts, _LONGEST_WAIT_S))
+                row.due_at = now() + timedelta(seconds=_wait_s(row))
                 row.parked_at = now() if row.attempts >= _REACTION_ATTEMPTS else None
 
     def _sweep_for_ever(self) -> None:
@@ -298,3 +310,26 @@ class Relay:
                 log.warning("The database is away; the sweeper tries again: %s", error)
             except Exception:
                 log.exception("The sweeper failed; it tries again")
+
+
+def _run_in_transaction(row_id: int, reaction: Reaction, event: Event, trace: str) -> None:
+    """The transaction begins when the reaction first uses the database: while it waits for
+    something else before that, it holds neither a connection nor SQLite's write lock.
+    """
+    with transaction(at_first_use=True) as work:
+        work.trace = trace
+        reaction.function(event)
+        gone = db.session.execute(delete(OutboxReaction).where(OutboxReaction.id == row_id))
+        if not gone.rowcount:  # type: ignore[attr-defined]  # a DELETE has one
+            raise CoursewireError(
+                "Another worker has run it meanwhile; nothing is kept of this run."
+            )
+
+
+def _wait_s(row: OutboxReaction) -> float:
+    return min(2.0**row.attempts, _LONGEST_WAIT_S)
+
+
+def _park(row: OutboxReaction, reason: str) -> None:
+    row.parked_at, row.error = now(), reason
+    log.error("Reaction %s (row %d) is parked: %s", row.reaction, row.id, reason)

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="Age at which the sweeper takes an outbox row."
     )
     sweep_s: float = Field(default=1.0, gt=0, description="Between two rounds of the sweeper.")
+    reaction_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=300,
+        description="Longest run of one reaction; then it is ended and tried again (under gevent).",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, description="Proxies in front whose X-Forwarded-* headers are believed."
     )

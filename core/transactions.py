@@ -75,18 +75,18 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Work]:
+def transaction(*, at_first_use: bool = False) -> Iterator[Work]:
     """A write transaction for code outside actions (commands, demonstration data, tests).
 
     At the exit it commits, and then publishes what was emitted; an exception rolls it back and
-    publishes nothing. Transactions do not nest.
+    publishes nothing. Transactions do not nest. *at_first_use*: see `core.database.writing`.
     """
     if "coursewire_work" in g:
         raise CoursewireError("A write transaction is open already; use that one.")
     runtime = current_runtime()
     work = g.coursewire_work = Work()
     try:
-        with writing() as session:
+        with writing(at_first_use=at_first_use) as session:
             yield work
             owed = write_outbox(session, runtime, work)
             work.stale = tuple(dict.fromkeys(key for row in owed for key in row.keys))

@@ -476,10 +476,10 @@ def test_the_sweeper_outlives_the_loss_of_its_database_connections(
     assert "notes:list:8" in published(app)
 
 
-def test_slow_reactions_hold_up_neither_publications_nor_requests(
-    make_app: MakeApp, only_postgresql_url: str, request: pytest.FixtureRequest
+def test_a_slow_reaction_holds_up_neither_publications_nor_writes_nor_other_reactions(
+    make_app: MakeApp, database_url: str, request: pytest.FixtureRequest
 ) -> None:
-    app = make_app(only_postgresql_url, fill=True, outbox_age_s=0.01, sweep_s=0.02)
+    app = make_app(database_url, fill=True, outbox_age_s=0.01, sweep_s=0.02)
     gate, running = threading.Event(), threading.Semaphore(0)
     request.addfinalizer(gate.set)
 
@@ -490,17 +490,38 @@ def test_slow_reactions_hold_up_neither_publications_nor_requests(
     switches(app).in_reaction = wait_at_the_gate
     runtime_of(app).start()
     crash_after_commit(app, *(written(n) for n in range(1, 9)))
-    for _ in range(2):
-        assert running.acquire(timeout=30)
+    assert running.acquire(timeout=30)
 
     crash_after_commit(app, notes.BookLent(book_id=9, user_id=9))
-    answer = client_of(app).get(f"/q/notes/list/{BOOK}")
+    read = client_of(app).get(f"/q/notes/list/{BOOK}")
+    write = client_of(app).post("/a/notes/write", json={"book_id": BOOK, "text": "meanwhile"})
 
-    assert answer.status_code == 200
+    assert [read.status_code, write.status_code] == [200, 200]
     wait_until(lambda: "access:9" in published(app), "publication", 10)
+    wait_until(lambda: len(reacted(app)) == 9, "end of the other reactions", 10)
+    assert {reaction for reaction, _ in reacted(app)} == {"index"}
+    assert not running.acquire(blocking=False), "the slow one takes one slot"
     gate.set()
     wait_until(lambda: settled(app), "empty outbox")
-    assert len(reacted(app)) == 16
+    assert len(reacted(app)) == 18
+
+
+def test_a_reaction_that_kills_its_process_each_time_is_parked(quick_app: Flask) -> None:
+    crash_after_commit(quick_app, written(1))
+    with quick_app.app_context(), writing() as session:
+        session.execute(
+            update(OutboxReaction)
+            .where(OutboxReaction.reaction == "notes.count_words")
+            .values(attempts=12)
+        )
+
+    for _ in range(2):
+        react(quick_app)
+
+    (row,) = rows(quick_app, OutboxReaction)
+    assert row.parked_at is not None
+    assert row.error == "Its process ended each time it ran, 12 times."
+    assert reacted(quick_app) == [("index", 1)]
 
 
 def test_stopping_a_worker_waits_for_the_round_at_hand_and_no_longer(sweeping_app: Flask) -> None:

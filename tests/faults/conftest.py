@@ -93,6 +93,13 @@ def rig(shared_rig: Rig) -> Iterator[Rig]:
         wait_until(site.server.ready, "readiness")
 
 
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Valkey that only this test uses, and may do anything to."""
+    with redis_server("valkey") as server:
+        yield server
+
+
 def subscribers(redis: RedisServer) -> int:
     """How many connections subscribe."""
     with redis.client() as client:
