@@ -237,8 +237,11 @@ class Bus:
         *,
         patient: bool = False,
     ) -> Any:
-        if not patient and time.monotonic() < self._open_after:
-            raise BusUnavailable("it failed a moment ago")
+        if not patient and self._open_after:
+            if time.monotonic() < self._open_after:
+                raise BusUnavailable("it failed a moment ago")
+            # This one tries; the others go on without Redis until it knows.
+            self._open_after = time.monotonic() + _REST_S
         try:
             answer = self._run(script, names, arguments)
         except (RedisError, OSError) as error:

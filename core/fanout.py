@@ -132,18 +132,18 @@ class Fanout:
             self._wake.wait(max(0.0, next_beat - time.monotonic()))
             self._wake.clear()
             self._turn.begin()
-            # Taken before what waits is sent: every notice up to it is in this round or before.
-            stamp = self._stamp_now()
-            self._send_waiting()
+            stamp = self._send_waiting()
             if self._stopping:
                 return
             while time.monotonic() >= next_beat:
                 next_beat += tick_s
                 self._beat(stamp)
 
-    def _send_waiting(self) -> None:
+    def _send_waiting(self) -> Stamp | None:
+        """Returns how far the browsers have been told then, for the beats."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            # Both at once: every notice up to the stamp is in this round or before, and none above.
+            stamp, waiting, self._waiting = self._stamp_now(), self._waiting, []
         for item in waiting:
             if isinstance(item, _Stale):
                 self._send_stale(item)
@@ -153,6 +153,7 @@ class Fanout:
             else:
                 for stream in item.streams:
                     self._do(stream, stream.end, item.encoded)
+        return stamp
 
     def _everybody(self) -> list[Stream]:
         with self._lock:

@@ -85,6 +85,7 @@ class Hub:
         self._expected: Stamp | None = None
         self._expected_at = 0.0
         self._doubted = False
+        self._missed = False
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.loaded = threading.Event()
@@ -225,7 +226,7 @@ class Hub:
             connection.send_command("SUBSCRIBE", self._bus.channel)
             if _read(connection, _PING_DEADLINE_S)[:1] != ["subscribe"]:
                 raise BusUnavailable("it does not answer SUBSCRIBE")
-            self._expected = None
+            self._expected, self._missed = None, False
             self._bus.probe()
             self._resume()
             self._hear(connection)
@@ -346,7 +347,15 @@ class Hub:
         if self._expected is None:
             self._doubted = False
             here = self.stamp
-            self._expected = self._bus.probe()
+            try:
+                self._expected = self._bus.probe()
+            except BusUnavailable:
+                # One late answer is no outage; two in a row are.
+                if self._missed:
+                    raise
+                self._doubted = self._missed = True
+                return
+            self._missed = False
             self._expected_at = time.monotonic()
             if here is not None and not self._expected.reaches(here):
                 log.warning("Redis fell back from %s to %s", here, self._expected)
@@ -371,9 +380,12 @@ class Hub:
 
     def _tick_for_ever(self) -> None:
         while not self._stopping.wait(_TICK_S):
-            if self._draining():
-                self.drain()
-            self._say_restored()
+            try:
+                if self._draining():
+                    self.drain()
+                self._say_restored()
+            except Exception:
+                log.exception("A round of the hub's clock failed; it goes on")
 
 
 def _spread_ms(browsers: int) -> int:

@@ -208,7 +208,7 @@ def _watched() -> list[Watched]:
     if len(texts) > limit:
         raise BadRequest(f"A stream watches at most {limit} keys; {len(texts)} were asked for.")
     common = _stamp(request.headers.get("Last-Event-ID") or request.args.get("since"))
-    own_first = "Last-Event-ID" not in request.headers
+    own_first = not request.headers.get("Last-Event-ID")
     found: dict[str, Watched] = {}
     for text in texts:
         name, at, stamp = text.partition("@")

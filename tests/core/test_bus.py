@@ -559,6 +559,20 @@ def test_the_rest_after_a_failure_ends(silent: Silent, mute: Bus) -> None:
     wait_until(asked_again, "further question to Redis", 10)
 
 
+def test_after_the_rest_one_asks_and_the_others_do_not_wait_for_what_it_learns(mute: Bus) -> None:
+    def reason() -> str:
+        with pytest.raises(BusUnavailable) as caught:
+            mute.stamp()
+        return caught.value.reason
+
+    asked = [reason()]
+    while len(asked) < 3:
+        with ThreadPoolExecutor(8) as pool:
+            reasons = list(pool.map(lambda _: reason(), range(8)))
+        assert reasons.count("it failed a moment ago") >= 7
+        asked += [r for r in reasons if r != "it failed a moment ago"]
+
+
 def test_a_success_ends_the_rest_at_once(server: RedisServer, bus: Bus) -> None:
     bus.stamp()
     server.freeze()

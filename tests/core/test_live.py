@@ -164,6 +164,13 @@ def test_last_event_id_wins_over_every_other_stamp(site: Site) -> None:
         assert told_stale(stream) == [["chapters", "list", 1]]
 
 
+def test_an_empty_last_event_id_says_nothing(site: Site) -> None:
+    after = site.add_chapter()["stamp"]
+
+    with listening(site.editor, f"{CHAPTERS}@{after}", Last_Event_ID="") as stream:
+        assert stream.next("hello").data["verdict"] == "current"
+
+
 @pytest.mark.parametrize("since", [None, NO_STAMP])
 def test_without_a_stamp_of_this_generation_everything_is_reset(
     site: Site, since: str | None
@@ -576,7 +583,7 @@ def test_a_server_told_to_end_sends_every_browser_away_quickly(
         site.server.process.send_signal(signal.SIGTERM)
 
         for stream in streams:
-            bye = stream.next("bye")
+            bye = stream.next("bye", past=("degraded", "restored"))  # its worker was just starting
             assert bye.data["reason"] == "drain"
             assert bye.data["retry_ms"] >= 0
             assert stream.rest() == []
