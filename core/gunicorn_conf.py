@@ -23,17 +23,23 @@ class DrainingWorker(GeventWorker):
     gunicorn counts a connection on which a browser says nothing as work, and waits for it until
     `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. Half-closing
     loses no request: what has arrived is still read and answered.
+
+    And it answers what it has accepted, also when it is told to end in that very moment::
+
+        accepts a connection ── told to end: closes the listener ── its greenlet begins, and asks
+                                                                    the listener for its address
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: set[socket.socket] = set()
 
-    def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
+    def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:  # noqa: ARG002  gunicorn's
         """Serve one connection; it is idle until its first request."""
         self._idle.add(client)
         try:
-            super().handle(listener, client, addr)
+            address: Any = _Address(client)
+            super().handle(address, client, addr)
         finally:
             self._idle.discard(client)
 
@@ -54,6 +60,13 @@ class DrainingWorker(GeventWorker):
                 _half_close(client)
             except OSError:
                 continue  # the browser was quicker
+
+
+class _Address:
+    """What gunicorn wants of a listener, its address; asked of a connection, which has the same."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.getsockname = client.getsockname
 
 
 def _half_close(client: socket.socket) -> None:
