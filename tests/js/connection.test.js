@@ -382,3 +382,18 @@ test("a server that takes fewer keys than it said is asked for half as many", as
 
   assert.equal(connection.state, "degraded");
 });
+
+test("who comes to look does not wait for a stream that should have begun", async () => {
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+  await clock.pass(4_000);
+  connection.wake();
+  await clock.pass(500);
+  assert.equal(streams.all.length, 1, "it may still begin");
+  await clock.pass(500);
+
+  connection.wake();
+  await clock.pass(500);
+
+  assert.equal(streams.all.length, 2);
+});

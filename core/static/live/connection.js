@@ -125,7 +125,8 @@ export class Connection {
     if (this.#list.size === 0) return;
     const silent_ms = elapsed(this.#outside.clock, this.#heardAt);
     // The watchdog slept with the machine, so it proves nothing yet.
-    if (this.#source !== null && silent_ms < 1500 * this.heartbeat_s) return;
+    const bearable_ms = this.#isGreeted ? 1500 * this.heartbeat_s : HELLO_MS;
+    if (this.#source !== null && silent_ms < bearable_ms) return;
     this.#attempts = 0;
     this.#close();
     if (this.#state === "live") this.#say("reconnecting");
