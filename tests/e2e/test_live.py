@@ -68,8 +68,11 @@ def test_ten_tabs_share_one_stream_and_all_are_live(
 
     add_chapter(site, course, "Seen by all")
 
+    protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
     for page in tabs:
         expect(page.get_by_role("heading", name="Seen by all")).to_be_visible()
+        assert page.evaluate("fetch('/healthz').then((r) => r.status)") == 200
+        assert page.evaluate(protocol) == "http/1.1"  # six connections for one origin
     assert opened == [[]] * 9
     assert [p.evaluate("coursewire.tabs.leads") for p in tabs] == [True] + [False] * 9
 
