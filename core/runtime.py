@@ -1,6 +1,6 @@
 """The runtime of one app in one process: what the plugins declared, and the parts that move."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from flask import Flask, request
@@ -9,8 +9,9 @@ from core.access import Access, Me
 from core.build import build_id
 from core.bus import Bus
 from core.cache import Cache
-from core.database import now, reading
+from core.database import now, reading, release_session
 from core.errors import BusUnavailable, Fault, SetupError
+from core.flights import Flights
 from core.floors import bypasses_memory, floors_of_request
 from core.guards import Guard
 from core.hub import Hub
@@ -43,6 +44,7 @@ class Runtime:
         self.memory = Memory(self.hub, settings.cache_memory_bytes)
         build = build_id(registry.plugins)
         self.cache = Cache(self.bus, self.hub, self.memory, settings, build)
+        self._flights: Flights[Any] = Flights()
         self._worker: Worker | None = None
         self._started = False
 
@@ -84,27 +86,55 @@ class Runtime:
         """What *me* may do by *guard*: remembered, or read in a transaction of its own."""
         asked = tuple(values[parameter.name] for parameter in guard.needed)
         name = (guard, me and (me.user_id, me.staff), asked)
-        known = None if me is None else self._remembered(self.memory.answers, name)
-        if known is not None:
-            return known
-        heard = self.hub.heard
-        with reading():
-            access = self.registry.grant(guard, me, values)
-        if me is not None and access is not Access.NONE:
-            # What was refused may be granted without an event; only what is lost must have one.
-            self.memory.answers.put(name, access, (access_key(me.user_id),), heard)
-        return access
+
+        def remembered() -> Access | None:
+            return None if me is None else self._remembered(self.memory.answers, name)
+
+        def read() -> Access:
+            known = remembered()
+            if known is not None:
+                return known
+            heard = self.hub.heard
+            with reading():
+                access = self.registry.grant(guard, me, values)
+            if me is not None and access is not Access.NONE:
+                # What was refused may be granted without an event; only what is lost must have one.
+                self.memory.answers.put(name, access, (access_key(me.user_id),), heard)
+            return access
+
+        known = remembered()
+        return known if known is not None else self._share(name, read)
 
     def _owner_of(self, token: str, identity: Identity) -> Me | None:
-        me = self._remembered(self.memory.sessions, session_name(token))
-        if me is None or me.expires_at <= now():
+        name = session_name(token)
+
+        def remembered() -> Me | None:
+            me = self._remembered(self.memory.sessions, name)
+            return me if me is not None and me.expires_at > now() else None
+
+        def read() -> Me | None:
+            known = remembered()
+            if known is not None:
+                return known
             heard = self.hub.heard
             with reading():
                 me = identity.load(token)
             if me is not None:
-                keys = (access_key(me.user_id),)
-                self.memory.sessions.put(session_name(token), me, keys, heard)
-        return me
+                self.memory.sessions.put(name, me, (access_key(me.user_id),), heard)
+            return me
+
+        return remembered() or self._share(name, read)
+
+    def _share(self, name: Hashable, read: Callable[[], T]) -> T:
+        """What *read* returns, or that of another request which asks the same just now.
+
+        A browser that comes back reads all its keys at once, and opens its stream. Only requests
+        with the same floors share: what is new enough for one need not be for the other.
+        """
+        release_session()
+        floors = (*map(str, floors_of_request()), bypasses_memory())
+        found: T = self._flights.share((name, floors), read)
+        return found
 
     def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:
         """What is remembered, unless the one who asks has done something newer."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -47,6 +48,30 @@ def test_a_guard_is_asked_once_for_many_requests(app: Flask, asked: list[int]) -
     for _ in range(3):
         assert client_of(app).get(LIST).status_code == 200
 
+    assert len(asked) == 1
+
+
+def test_requests_of_one_user_that_come_at_once_ask_the_guard_once(app: Flask) -> None:
+    asked: list[int] = []
+    may_end = threading.Event()
+
+    def stand_still() -> None:
+        asked.append(1)
+        assert may_end.wait(30)
+
+    def others_wait() -> bool:
+        flights = list(runtime_of(app)._flights._last.values())
+        return any(flight.before is not None for flight in flights)
+
+    switches(app).in_guard = stand_still
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(client_of(app).get, LIST) for _ in range(2)]
+        try:
+            wait_until(others_wait, "request that waits for the other one's answer")
+        finally:
+            may_end.set()
+
+    assert [answer.result().status_code for answer in answers] == [200, 200]
     assert len(asked) == 1
 
 
