@@ -11,10 +11,15 @@ import logging
 import os
 import resource
 import socket
+import time
 from typing import Any
 
 from gevent.monkey import get_original
 from gunicorn.workers.ggevent import GeventWorker
+
+_QUIET_S = 1.5
+_LOADED_S = 1.0
+"""How long a new worker waits for Redis before it takes requests, with it or without."""
 
 
 class DrainingWorker(GeventWorker):
@@ -22,7 +27,11 @@ class DrainingWorker(GeventWorker):
 
     gunicorn counts a connection on which a browser says nothing as work, and waits for it until
     `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. Half-closing
-    loses no request: what has arrived is still read and answered.
+    loses no request that has arrived: it is still read and answered. One that is on its way then
+    would be lost, so a connection is let go of only after a while without a word::
+
+        browser   connects ── POST ──►
+        worker    accepts ── is told to end ── half-closes at once ── reads: nothing came
 
     And it answers what it has accepted, also when it is told to end in that very moment::
 
@@ -32,22 +41,22 @@ class DrainingWorker(GeventWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._idle: set[socket.socket] = set()
+        self._idle_since: dict[socket.socket, float] = {}
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:  # noqa: ARG002  gunicorn's
         """Serve one connection; it is idle until its first request."""
-        self._idle.add(client)
+        self._idle_since[client] = time.monotonic()
         try:
             address: Any = _Address(client)
             super().handle(address, client, addr)
         finally:
-            self._idle.discard(client)
+            self._idle_since.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> bool:
         """Serve one request; its connection is idle before and after."""
-        self._idle.discard(sock)
+        self._idle_since.pop(sock, None)
         handled = super().handle_request(listener_name, req, sock, addr)
-        self._idle.add(sock)
+        self._idle_since[sock] = time.monotonic()
         return handled
 
     def notify(self) -> None:
@@ -55,7 +64,9 @@ class DrainingWorker(GeventWorker):
         super().notify()
         if self.alive:
             return
-        for client in self._idle:
+        for client, since in self._idle_since.items():
+            if time.monotonic() - since < _QUIET_S:
+                continue
             try:
                 _half_close(client)
             except OSError:
@@ -89,7 +100,10 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     _log_with(worker.log)
-    _runtime(worker).start(worker)
+    runtime = _runtime(worker)
+    runtime.start(worker)
+    # The first browsers of a new worker come from one that ended: it must know what they missed.
+    runtime.hub.loaded.wait(_LOADED_S)
 
 
 def worker_int(worker: Any) -> None:

@@ -103,7 +103,15 @@ def postgresql_copy(postgresql_url: str) -> Iterator[str]:
 class Writer:
     """Renames one chapter again and again (``v1``, ``v2``, …) until `close`, whatever happens."""
 
-    def __init__(self, site: Site, ledger: Ledger, chapter_id: int, pause_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        site: Site,
+        ledger: Ledger,
+        chapter_id: int,
+        pause_s: float = 0.05,
+        *,
+        keep_alive: bool = False,
+    ) -> None:
         self.committed = 0
         self._ledger = ledger
         self._chapter_id = chapter_id
@@ -115,7 +123,10 @@ class Writer:
         ledger.start(f"chapter {chapter_id}", start)
         self._numbers = itertools.count(start + 1)
         self._client = httpx.Client(
-            base_url=site.url, cookies=site.owner.cookies, timeout=20, limits=AFRESH
+            base_url=site.url,
+            cookies=site.owner.cookies,
+            timeout=20,
+            limits=httpx.Limits() if keep_alive else AFRESH,
         )
         self._thread = threading.Thread(target=self._write_for_ever, name="writer", daemon=True)
 
