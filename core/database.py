@@ -18,7 +18,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from core.errors import CoursewireError
@@ -26,6 +26,8 @@ from core.settings import Settings
 
 _RETRY_S = 0.005
 _WRITE = "coursewire_write"
+_GAVE_WAY = ("40001", "40P01")
+"""Serialization failure and deadlock (PostgreSQL, appendix A, class 40)."""
 
 
 class Model(DeclarativeBase):
@@ -141,6 +143,13 @@ def writing(*, at_first_use: bool = False) -> Iterator[Session]:
         session.commit()
     finally:
         db.session.remove()
+
+
+def gave_way(error: DBAPIError) -> bool:
+    """Whether PostgreSQL ended this transaction so that another one could go on; tried again, it
+    may well succeed.
+    """
+    return getattr(error.orig, "sqlstate", None) in _GAVE_WAY
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:

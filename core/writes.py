@@ -1,6 +1,9 @@
 """Running an action: guard, function, outbox and answer in one transaction; then publication."""
 
 import json
+import logging
+import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,19 +11,24 @@ from typing import Any
 
 from flask import g
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from core.access import Access, Me
 from core.actions import Action
 from core.current import current_runtime
-from core.database import db, reading
+from core.database import db, gave_way, reading
 from core.errors import Forbidden, Invalid, NotFound, SignInNeeded
 from core.outbox import ActionAnswer, OutboxEvent
 from core.stamps import Stamp
 from core.transactions import Work, transaction
 
+log = logging.getLogger("coursewire.writes")
+
 MAX_IDEMPOTENCY_KEY = 128
+
+_ATTEMPTS = 5
+_LONGEST_WAIT_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,24 @@ def _run(
     answer: ActionAnswer | None,
 ) -> Outcome:
     complete = action.prepared(arguments)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _run_once(action, arguments, complete, me, answer)
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+            log.info("%s gave way to another transaction and is tried again", action.label)
+        time.sleep(random.uniform(0, _LONGEST_WAIT_S))  # noqa: S311  jitter, not a secret
+    return _run_once(action, arguments, complete, me, answer)
+
+
+def _run_once(
+    action: Action[..., Any],
+    arguments: Mapping[str, Any],
+    complete: dict[str, Any],
+    me: Me | None,
+    answer: ActionAnswer | None,
+) -> Outcome:
     with transaction() as work:
         if answer is not None:
             db.session.add(answer)

@@ -100,6 +100,13 @@ def own_redis() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def redis_of_module() -> Iterator[RedisServer]:
+    """A Valkey that the tests of one module share."""
+    with redis_server("valkey") as server:
+        yield server
+
+
 def subscribers(redis: RedisServer) -> int:
     """How many connections subscribe."""
     with redis.client() as client:
