@@ -140,6 +140,12 @@ class Judge:
         cursors: dict[str, int] = defaultdict(int)
         first_shown: dict[str, list[tuple[float, int]]] = defaultdict(list)
         for happening in mine:
+            if happening.kind == "same":
+                # What was put there and taken away again between two reads is shown by this one.
+                for register, sightings in first_shown.items():
+                    value = self._steps[register][cursors[register]].value
+                    reached = _latest(self._steps[register], value, happening.at)
+                    sightings.append((happening.at, reached))
             if happening.kind != "shown":
                 continue
             sight = self._sights[key, form, happening.more]

@@ -80,6 +80,22 @@ def test_a_browser_that_follows_every_write_is_never_accused() -> None:
     assert verdict.freshness == {"2s": 1.0, "10s": 1.0}
 
 
+def test_what_was_put_there_and_taken_away_between_two_reads_counts_as_shown_by_the_second() -> (
+    None
+):
+    writes = [write(1, NEW, 10.0), write(2, OLD, 11.0)]
+
+    verdict = judged(
+        [shown(1, OLD), same(12.0, "chapter-renamed", "trace 2")],
+        truth=OLD,
+        stands=OLD,
+        writes=writes,
+    )
+
+    assert (verdict.never_fresh, verdict.stories) == (0, [])
+    assert [round(s, 3) for s in verdict.fresh_s] == [1.9, 0.9]
+
+
 def test_a_browser_that_skips_a_value_is_not_accused() -> None:
     verdict = judged([shown(1, OLD), shown(20.6, NEWEST)])
 
