@@ -22,6 +22,7 @@ from core.web import actions, health, live, openapi, queries
 from core.web.pages import init_pages
 from core.web.problems import init_problems
 from core.web.safety import init_safety
+from core.web.session import CookieSessions
 from core.web.templates import find_template_faults
 from core.web.uploads import UploadRequest
 
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ())
     settings = settings or Settings()
     app = Flask("core", root_path=str(_ROOT / "core"), template_folder=str(_ROOT / "templates"))
     app.request_class = UploadRequest
+    app.session_interface = CookieSessions()
     app.config["COURSEWIRE"] = settings
     app.config["SECRET_KEY"] = settings.secret_key
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + settings.max_body_bytes

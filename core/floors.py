@@ -5,7 +5,9 @@ its last action in a short-lived cookie; ``bypass`` there means that the action 
 yet, so that nothing remembered may answer.
 """
 
-from flask import Response, request
+from collections.abc import Sequence
+
+from flask import Response, g, request
 
 from core.errors import BadRequest, InvalidStamp
 from core.stamps import Stamp
@@ -37,10 +39,15 @@ def bypasses_memory() -> bool:
     return request.cookies.get(COOKIE) == BYPASS
 
 
-def floors_of_request() -> list[Stamp]:
-    """Both floors of this request, as far as they are stamps."""
-    found = (_lenient(request.headers.get(HEADER)), floor_of_cookie())
-    return [floor for floor in found if floor is not None]
+def allows_memory(heard: Stamp) -> bool:
+    """Whether what a worker remembers, having *heard* so far, may answer this request.
+
+    A request asks for each of its keys, so what it demands is read once.
+    """
+    if "coursewire_floors" not in g:
+        g.coursewire_floors = _floors()
+    floors: Sequence[Stamp] | None = g.coursewire_floors
+    return floors is not None and all(heard.reaches(floor) for floor in floors)
 
 
 def remember_floor(response: Response, stamp: Stamp | None) -> None:
@@ -55,8 +62,17 @@ def remember_floor(response: Response, stamp: Stamp | None) -> None:
     )
 
 
+def _floors() -> Sequence[Stamp] | None:
+    """The floors of this request, as far as they are stamps; ``None`` if it bypasses memory."""
+    cookie = request.cookies.get(COOKIE)
+    if cookie == BYPASS:
+        return None
+    found = (_lenient(request.headers.get(HEADER)), _lenient(cookie))
+    return [floor for floor in found if floor is not None]
+
+
 def _lenient(text: str | None) -> Stamp | None:
     try:
-        return Stamp.parse(text or "")
+        return Stamp.parse(text) if text else None
     except InvalidStamp:
         return None

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from core.access import Access, Me
@@ -14,6 +15,8 @@ from core.plugin import Identity, Plugin
 from core.queries import Fill, Key, Part, Query, parse_key
 from core.reactions import Reaction
 from core.staleness import Rule, Staleness
+
+_KEYS_KEPT = 1_000
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Registry:
             identity for plugin in plugins for identity in plugin.identities
         )
         self._queries = {(query.plugin, query.path_name): query for query in self.queries}
+        self._parse_key = lru_cache(_KEYS_KEPT)(lambda text: parse_key(text, self.find_query))
         self._actions = {(action.plugin, action.path_name): action for action in self.actions}
         self._parts: dict[int, list[Part]] = defaultdict(list)
         self._extensions: dict[int, list[Guard]] = defaultdict(list)
@@ -110,8 +114,8 @@ class Registry:
         return self._actions.get((plugin, path_name))
 
     def parse_key(self, text: str) -> Key:
-        """The typed key that *text* spells; raises `InvalidKey`."""
-        return parse_key(text, self.find_query)
+        """The typed key that *text* spells; raises `InvalidKey`. Keys asked for often are kept."""
+        return self._parse_key(text)
 
     def parts_of(self, query: Query[..., Any]) -> Sequence[Part]:
         """The parts that plugins added to *query*, in the order of the plugins."""

@@ -12,7 +12,7 @@ from core.cache import Cache
 from core.database import now, reading, release_session
 from core.errors import BusUnavailable, Fault, SetupError
 from core.flights import Flights
-from core.floors import bypasses_memory, floors_of_request
+from core.floors import allows_memory, floors_of_request
 from core.guards import Guard
 from core.hub import Hub
 from core.keys import access_key
@@ -132,16 +132,13 @@ class Runtime:
         with the same floors share: what is new enough for one need not be for the other.
         """
         release_session()
-        floors = (*map(str, floors_of_request()), bypasses_memory())
-        found: T = self._flights.share((name, floors), read)
+        found: T = self._flights.share((name, floors_of_request()), read)
         return found
 
     def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:
         """What is remembered, unless the one who asks has done something newer."""
         heard = self.hub.stamp
-        if heard is None or bypasses_memory():
-            return None
-        if not all(heard.reaches(floor) for floor in floors_of_request()):
+        if heard is None or not allows_memory(heard):
             return None
         return shelf.get(name)
 

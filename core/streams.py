@@ -58,7 +58,7 @@ class Stream:
         address: str = "",
         label: str = "-",
     ) -> None:
-        self.wanted = dict(wanted)
+        self.wanted = wanted
         self.keys: tuple[WatchedKey, ...] = ()
         self.access_key = access_key
         self.ends_at = ends_at
