@@ -1,6 +1,7 @@
 """The fan-out under gunicorn: bad readers harm nobody, and nothing of a browser outlives it."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from bench.processes import pss_kb
 from core import Settings
 from core.bus import Bus, Notice
 from tests.conftest import settings_for
@@ -27,6 +29,9 @@ MP4 = bytes.fromhex("00000018667479706d70343200000000") + b"mp42isom"
 
 OWNED = "owned sockets"
 PULLED = "generators"
+MOST_KB_LEFT = 1_000
+"""What memory may grow by when 10,000 browsers came and went: not even 0.1 KB for each."""
+
 _THREADS = "--worker-class gthread --threads 24"
 
 
@@ -216,20 +221,49 @@ def test_a_browser_that_cannot_keep_up_is_told_so_in_whole_frames(
         assert 'event: bye\ndata: {"reason":"slow"' in ending[-2]
 
 
-def test_nothing_of_a_browser_outlives_it(start: Callable[..., Any]) -> None:
-    with start() as site:
+def test_nothing_of_ten_thousand_browsers_outlives_them(start: Callable[..., Any]) -> None:
+    with start(streams_per_user="1000", streams_per_address="1000") as site:
         idle = site.descriptors()
+        come_and_go(site, 2_000)  # what the worker allocates once, it has now
+        wait_until(lambda: site.descriptors() <= idle, "end of the first streams")
+        memory_kb = pss_kb(site.worker)
 
-        for _ in range(20):
-            readers = [site.connect() for _ in range(50)]
-            for reader in readers:
-                reader.close()
+        come_and_go(site, 10_000)
 
-        wait_until(lambda: site.descriptors() <= idle, "end of a thousand streams")
+        wait_until(lambda: site.descriptors() <= idle, "end of ten thousand streams")
+        assert pss_kb(site.worker) - memory_kb < MOST_KB_LEFT
         with closing(site.connect()) as last:
             last.frame("hello")
             site.publish()
             last.frame("stale")
+
+
+def come_and_go(site: Site, count: int) -> None:
+    """Open *count* streams, a hundred at a time, and leave once each said hello."""
+    for _ in range(count // 100):
+        readers = [site.connect() for _ in range(100)]
+        for reader in readers:
+            reader.frame("hello")
+            reader.close()
+
+
+@pytest.mark.parametrize("carrier", [OWNED, PULLED])
+def test_the_access_log_has_a_line_for_each_stream(
+    start: Callable[..., Any], tmp_path: Path, carrier: str
+) -> None:
+    log = tmp_path / "access.log"
+    with start(carrier, access_log=str(log), heartbeat_s="0.5") as site:
+        with closing(site.connect(KEY, "media:list")) as reader:
+            reader.frame("hello")
+            site.publish()
+            reader.frame("stale")
+
+        wait_until(lambda: "stream user=" in log.read_text(), "line of the stream")
+
+    (line,) = (line for line in log.read_text().splitlines() if "stream user=" in line)
+    said = re.search(r"stream user=\d+ keys=2 seconds=\d+\.\d frames=(\d+)$", line)
+    assert said is not None, line
+    assert int(said[1]) >= 2
 
 
 def test_more_streams_than_the_limits_are_refused_with_a_time_to_come_back(
