@@ -20,7 +20,7 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        bench-screen chaos locks venv
+        bench-docs bench-screen chaos locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -58,6 +58,10 @@ bench: $(DEV_STAMP) $(BENCH_STAMP) ## Measure the fan-out, beside other servers.
 
 bench-scale: $(DEV_STAMP) ## Measure what the fan-out costs with more browsers, keys and workers.
 	$(IN_VENV) bench.scale
+
+bench-docs: ## Measure both in full, for docs/performance.md: tables, and plots in docs/images. Half an hour.
+	$(MAKE) bench
+	$(MAKE) bench-scale
 
 bench-screen: $(DEV_STAMP) ## Measure the time from a write to another browser's screen (needs Chromium).
 	$(IN_VENV) bench.write_to_screen
