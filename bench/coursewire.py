@@ -21,7 +21,7 @@ from urllib.parse import quote
 from sqlalchemy import delete, insert
 
 import core
-from bench.processes import SERVER_CORE, family, on_core
+from bench.processes import SERVER_CORE, family, on_core, wait_until_idle
 from core.bus import Bus, Notice
 from core.database import writing
 from core.demo import fill_if_empty
@@ -145,8 +145,12 @@ def coursewire(
         bus = Bus(Settings(secret_key="bench", redis_url=valkey.url, redis_timeout_s=5))  # noqa: S106
         command = [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn_conf.py", app]
         port = free_port()
+        workers = int(settings["WEB_CONCURRENCY"])
         with serving(command, ROOT, port, _is_well, **settings) as process:
             try:
+                # One ready worker answers for all; until it hears Redis, another ends its streams.
+                wait_until(lambda: _hubs(bus) == workers, "hub in every worker")
+                wait_until_idle(process.pid)
                 yield Site(port, process.pid, bus)
             finally:
                 bus.close()
@@ -192,6 +196,11 @@ def _end_family(process: "subprocess.Popen[bytes]") -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _hubs(bus: Bus) -> int:
+    """How many workers hear of notices."""
+    return dict(bus.client.pubsub_numsub(bus.channel)).get(bus.channel, 0)
 
 
 def _target(keys: Iterable[str]) -> str:
