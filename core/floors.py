@@ -5,8 +5,6 @@ its last action in a short-lived cookie; ``bypass`` there means that the action 
 yet, so that nothing remembered may answer.
 """
 
-from collections.abc import Sequence
-
 from flask import Response, g, request
 
 from core.errors import BadRequest, InvalidStamp
@@ -39,14 +37,22 @@ def bypasses_memory() -> bool:
     return request.cookies.get(COOKIE) == BYPASS
 
 
-def allows_memory(heard: Stamp) -> bool:
-    """Whether what a worker remembers, having *heard* so far, may answer this request.
+def floors_of_request() -> tuple[Stamp, ...] | None:
+    """Both floors, as far as they are stamps; ``None`` when nothing remembered may answer.
 
-    A request asks for each of its keys, so what it demands is read once.
+    Each key and each guard of a request asks, so the request is read once.
     """
     if "coursewire_floors" not in g:
-        g.coursewire_floors = _floors()
-    floors: Sequence[Stamp] | None = g.coursewire_floors
+        found = (_lenient(request.headers.get(HEADER)), floor_of_cookie())
+        floors = tuple(floor for floor in found if floor is not None)
+        g.coursewire_floors = None if bypasses_memory() else floors
+    known: tuple[Stamp, ...] | None = g.coursewire_floors
+    return known
+
+
+def allows_memory(heard: Stamp) -> bool:
+    """Whether what a worker remembers, having *heard* so far, may answer this request."""
+    floors = floors_of_request()
     return floors is not None and all(heard.reaches(floor) for floor in floors)
 
 
@@ -60,15 +66,6 @@ def remember_floor(response: Response, stamp: Stamp | None) -> None:
         samesite="Lax",
         secure=request.is_secure,
     )
-
-
-def _floors() -> Sequence[Stamp] | None:
-    """The floors of this request, as far as they are stamps; ``None`` if it bypasses memory."""
-    cookie = request.cookies.get(COOKIE)
-    if cookie == BYPASS:
-        return None
-    found = (_lenient(request.headers.get(HEADER)), _lenient(cookie))
-    return [floor for floor in found if floor is not None]
 
 
 def _lenient(text: str | None) -> Stamp | None:
