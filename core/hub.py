@@ -150,6 +150,15 @@ class Hub:
         """Redis failed somebody: find out within a second whether it is away."""
         self._doubted = True
 
+    def owe(self) -> None:
+        """Something that was just committed could not be published: until it is, no cache is used.
+
+        A read without a stamp may have shown it already, and nothing kept holds it.
+        """
+        with self._lock:
+            if self._connected:
+                self._back_since = now()
+
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
         with self._lock:

@@ -98,8 +98,10 @@ class Relay:
             self._delete([row.row_id for row in owed])
         except BusUnavailable as error:
             log.info("Not published yet, the sweeper will: %s (trace %s)", error, work.trace)
+            self._runtime.hub.owe()
             self._runtime.hub.doubt()
         except Exception:
+            self._runtime.hub.owe()
             # The action is committed: its answer must not depend on what comes after.
             log.exception("Not published yet, the sweeper will try (trace %s)", work.trace)
         finally:

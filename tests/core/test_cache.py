@@ -351,6 +351,32 @@ def test_what_was_kept_before_redis_was_away_is_not_used_before_all_is_published
     assert all(found == ["unpublished"] for found in shown)
 
 
+def test_what_one_publication_could_not_tell_is_shown_although_redis_was_never_away(
+    start: Start, own_redis: RedisServer
+) -> None:
+    cluster = start(1, redis_timeout_s=0.3)
+    hub = runtime_of(cluster.workers[0]).hub
+    assert cluster.notes() == []
+    with own_redis.client() as client:
+        client.execute_command("CLIENT PAUSE", 1500, "WRITE")
+
+        body = {"book_id": BOOK, "text": "unpublished"}
+        answer = client_of(cluster.workers[0]).post("/a/notes/write", json=body).get_json()
+        shown = [cluster.notes()]
+        client.execute_command("CLIENT UNPAUSE")
+
+    def is_settled() -> bool:
+        before = hub.settled
+        shown.append(cluster.notes())
+        return before
+
+    wait_until(is_settled, "publication")
+
+    assert answer["stamp"] is None
+    assert all(found == ["unpublished"] for found in shown)
+    assert hub.outages == 0
+
+
 def test_without_a_budget_every_read_asks_the_database(
     start: Start, own_redis: RedisServer
 ) -> None:
