@@ -4,12 +4,13 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Self
 
 from core.access import Access
+from core.freshness.observation import Reads
 
 _QUICK = 1
 """The level of compression: bodies repeat themselves, so that more brings little."""
@@ -32,11 +33,13 @@ class Bodies:
     """The bodies of one result.
 
     ``fragments`` has one for each access that shows anything; it is empty when the query has no
-    template. None of them depends on who asks.
+    template. None of them depends on who asks. ``reads`` has the tables that each part of the query
+    read, where that is observed.
     """
 
     json: Body
     fragments: Mapping[Access, Body]
+    reads: Reads = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -47,6 +50,7 @@ class Bodies:
         """What a cache outside this process holds, in ASCII."""
         texts = {str(int(access)): b.content.decode() for access, b in self.fragments.items()}
         texts["json"] = self.json.content.decode()
+        texts["reads"] = json.dumps({part: sorted(tables) for part, tables in self.reads.items()})
         whole = json.dumps(texts, ensure_ascii=False).encode()
         return b64encode(zlib.compress(whole, _QUICK)).decode()
 
@@ -55,8 +59,10 @@ class Bodies:
         """The bodies again; raises `ValueError` for a text that `pack` did not make."""
         try:
             texts = json.loads(zlib.decompress(b64decode(packed, validate=True)))
+            reads = json.loads(texts.pop("reads"))
             bodies = {name: Body(text.encode()) for name, text in texts.items()}
             whole = bodies.pop("json")
-            return cls(whole, {Access(int(name)): body for name, body in bodies.items()})
+            fragments = {Access(int(name)): body for name, body in bodies.items()}
+            return cls(whole, fragments, {part: frozenset(reads[part]) for part in reads})
         except (zlib.error, KeyError, AttributeError) as error:
             raise ValueError(f"These are no packed bodies: {error}") from None

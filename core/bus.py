@@ -120,6 +120,11 @@ class Bus:
         """The channel of the notices."""
         return self._name("notices")
 
+    @property
+    def writes_channel(self) -> str:
+        """The channel of the freshness guards."""
+        return self._name("writes")
+
     def stamp(self) -> Stamp:
         """Where Redis is now."""
         return Stamp(*self._ask(self._stamp, ("epoch", "seq", "probe"), (_new_epoch(), "0")))
@@ -144,6 +149,13 @@ class Bus:
                 patient=patient,
             )
         )
+
+    def tell_writes(self, text: str) -> None:
+        """Tell every worker's freshness guard of writes; nobody is told again."""
+        try:
+            self.client.publish(self.writes_channel, text)
+        except (RedisError, OSError) as error:
+            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
 
     def reset(self, cause: str, trace: str) -> Stamp:
         """Make every stamp before now void, and tell every browser to read again."""

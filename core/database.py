@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from core.errors import CoursewireError
+from core.freshness.observation import note_clock
 from core.settings import Settings
 
 _RETRY_S = 0.005
@@ -85,6 +86,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def now() -> datetime:
     """The time now, aware, in UTC."""
+    note_clock()
     return datetime.now(UTC)
 
 

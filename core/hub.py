@@ -90,6 +90,8 @@ class Hub:
         self._threads: list[threading.Thread] = []
         self.loaded = threading.Event()
         self.connections: Connections | None = None
+        self._noticed: Callable[[Notice], None] = lambda _notice: None
+        self._wrote: Callable[[str], None] | None = None
 
     @property
     def connected(self) -> bool:
@@ -121,6 +123,17 @@ class Hub:
     def streams(self) -> int:
         """How many streams are open."""
         return len(self._watchers)
+
+    def audience(self, key: str) -> int:
+        """How many streams here watch *key*."""
+        return self._watchers.audience(key)
+
+    def listen(self, noticed: Callable[[Notice], None], wrote: Callable[[str], None]) -> None:
+        """Tell the freshness guard too of every notice, and of what other workers wrote.
+
+        Call it before `start`. Both are called in the hub's thread, and must not wait.
+        """
+        self._noticed, self._wrote = noticed, wrote
 
     def start(self) -> None:
         """Begin to listen, in the background, and to own sockets where that can be."""
@@ -235,6 +248,8 @@ class Hub:
             connection.send_command("SUBSCRIBE", self._bus.channel)
             if _read(connection, _PING_DEADLINE_S)[:1] != ["subscribe"]:
                 raise BusUnavailable("it does not answer SUBSCRIBE")
+            if self._wrote is not None:
+                connection.send_command("SUBSCRIBE", self._bus.writes_channel)
             self._expected, self._missed = None, False
             self._bus.probe()
             self._resume()
@@ -258,7 +273,7 @@ class Hub:
             if reply:
                 heard_at = moment
                 if reply[0] == "message":
-                    self._notice(reply[2])
+                    self._message(reply[1], reply[2])
             if moment - heard_at > _PING_DEADLINE_S:
                 raise BusUnavailable(f"it was silent for {_PING_DEADLINE_S:g} s")
             if moment - pinged_at > _PING_S:
@@ -268,6 +283,12 @@ class Hub:
             if suspect or moment - compared_at > self._settings.heartbeat_s:
                 compared_at = moment
                 self._compare()
+
+    def _message(self, channel: str, data: str) -> None:
+        if channel == self._bus.channel:
+            self._notice(data)
+        elif self._wrote is not None:
+            self._wrote(data)
 
     def _notice(self, data: str) -> None:
         head, _, body = data.partition(" ")
@@ -284,6 +305,7 @@ class Hub:
             else:
                 arrival = self._versions.arrive(stamp, notice.keys)
             if arrival is Arrival.NEXT:
+                self._noticed(notice)
                 self._tell(notice, stamp)
         if arrival is Arrival.GAP:
             log.warning("A notice is missing before %s; reading the versions anew", stamp)

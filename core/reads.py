@@ -1,6 +1,7 @@
 """Reading a key: guard, cache, query, parts, and the bodies of one result."""
 
 import json
+import time
 from collections.abc import Mapping
 from contextvars import Context
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from core.bodies import Bodies, Body
 from core.current import current_runtime
 from core.database import reading
 from core.floors import bypasses_memory
+from core.freshness.observation import as_part, observing
 from core.queries import Key, Part
 from core.stamps import Stamp
 
@@ -60,9 +62,12 @@ def read_key(key: Key, floor: Stamp | None) -> Reading | None:
     if access is Access.NONE:
         return None
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's
-    found = current_runtime().cache.find(
+    runtime = current_runtime()
+    began, outages = time.monotonic(), runtime.hub.outages
+    found = runtime.cache.find(
         key, floor, lambda: Context().run(make_bodies, app, key, me), bypass=bypasses_memory()
     )
+    runtime.freshness.saw(key, me, found, began, outages)
     return Reading(key, access, found.stamp, found.bodies)
 
 
@@ -73,7 +78,7 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
     who may read the key, so it must not depend on who happens to ask first.
     """
     with app.app_context():
-        with reading():
+        with observing() as sight, reading():
             result, parts = run_query(key, me)
         data = json.dumps(data_of(key, result, parts), separators=(",", ":"), ensure_ascii=False)
         try:
@@ -85,7 +90,7 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
             if error.name != key.query.template:
                 raise
             fragments = {}
-        return Bodies(Body(data.encode()), fragments)
+        return Bodies(Body(data.encode()), fragments, sight.reads)
 
 
 def data_of(key: Key, result: Any, parts: Mapping[str, Any]) -> Any:
@@ -120,7 +125,8 @@ def access_to(key: Key, me: Me | None) -> Access:
 
 
 def _run_part(part: Part, arguments: Mapping[str, Any]) -> Any:
-    return part.function(**{p.name: arguments[p.name] for p in part.parameters})
+    with as_part(part.name):
+        return part.function(**{p.name: arguments[p.name] for p in part.parameters})
 
 
 def render_fragment(template: str, **context: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from core.access import Access, Me
 from core.actions import Action
 from core.events import Event
+from core.freshness.observation import as_part
 from core.guards import Guard
 from core.keys import access_key
 from core.plugin import Identity, Plugin
@@ -125,6 +126,10 @@ class Registry:
         """The queries shown in *slot*, in their order."""
         return sorted(self._fills.get(slot, ()), key=lambda fill: fill.order)
 
+    def extensions_of(self, guard: Guard) -> Sequence[Guard]:
+        """What may grant more than *guard* does."""
+        return self._extensions.get(id(guard), ())
+
     def sources_of(self, event: type[Event]) -> Sequence[Source]:
         """The reads that *event* makes stale."""
         return self._sources.get(event, ())
@@ -139,5 +144,6 @@ class Registry:
         for extension in self._extensions.get(id(guard), ()):
             if access is Access.EDIT:
                 break
-            access = max(access, extension(me, values))
+            with as_part(extension.name):
+                access = max(access, extension(me, values))
         return access

@@ -320,6 +320,7 @@ def _run_in_transaction(row_id: int, reaction: Reaction, event: Event, trace: st
     """
     with transaction(at_first_use=True) as work:
         work.trace = trace
+        work.by = f"reaction '{reaction.label}'"
         reaction.function(event)
         gone = db.session.execute(delete(OutboxReaction).where(OutboxReaction.id == row_id))
         if not gone.rowcount:  # type: ignore[attr-defined]  # a DELETE has one

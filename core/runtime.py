@@ -1,6 +1,8 @@
 """The runtime of one app in one process: what the plugins declared, and the parts that move."""
 
+import time
 from collections.abc import Callable, Hashable, Mapping
+from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
 from flask import Flask, request
@@ -13,11 +15,14 @@ from core.database import now, reading, release_session
 from core.errors import BusUnavailable, Fault, SetupError
 from core.flights import Flights
 from core.floors import allows_memory, floors_of_request
+from core.freshness.guard import FreshnessGuard
+from core.freshness.observation import observing
 from core.guards import Guard
 from core.hub import Hub
 from core.keys import access_key
 from core.memory import Memory, Shelf, session_name
 from core.plugin import Identity
+from core.reads import make_bodies
 from core.registry import Registry
 from core.relay import Relay
 from core.settings import Settings
@@ -45,6 +50,9 @@ class Runtime:
         build = build_id(registry.plugins)
         self.cache = Cache(self.bus, self.hub, self.memory, settings, build)
         self._flights: Flights[Any] = Flights()
+        self.freshness = FreshnessGuard(
+            app, self, lambda key, me: Context().run(make_bodies, app, key, me)
+        )
         self._worker: Worker | None = None
         self._started = False
 
@@ -60,6 +68,7 @@ class Runtime:
             raise SetupError([Fault("core", text)])
         self._started = True
         self._worker = worker
+        self.freshness.start()
         self.hub.start()
         self.relay.start()
 
@@ -71,6 +80,7 @@ class Runtime:
         """Stop what `start` started, and close the connections to Redis."""
         if self._started:
             self._started = False
+            self.freshness.stop()
             self.hub.stop()
             self.relay.stop()
         self.bus.close()
@@ -92,18 +102,23 @@ class Runtime:
 
         def read() -> Access:
             known = remembered()
-            if known is not None:
-                return known
-            heard = self.hub.heard
-            with reading():
-                access = self.registry.grant(guard, me, values)
-            if me is not None and access is not Access.NONE:
-                # What was refused may be granted without an event; only what is lost must have one.
-                self.memory.answers.put(name, access, (access_key(me.user_id),), heard)
-            return access
+            return known if known is not None else self._read_grant(guard, me, values, name)
 
         known = remembered()
         return known if known is not None else self._share(name, read)
+
+    def _read_grant(
+        self, guard: Guard, me: Me | None, values: Mapping[str, Any], name: Hashable
+    ) -> Access:
+        heard, began = self.hub.heard, time.monotonic()
+        with observing() as sight, reading():
+            access = self.registry.grant(guard, me, values)
+        if me is not None and access is not Access.NONE:
+            # What was refused may be granted without an event; only what is lost must have one.
+            self.memory.answers.put(name, access, (access_key(me.user_id),), heard)
+            needed = {parameter.name: values[parameter.name] for parameter in guard.needed}
+            self.freshness.saw_grant(guard, me, needed, access, sight, heard, began)
+        return access
 
     def _owner_of(self, token: str, identity: Identity) -> Me | None:
         name = session_name(token)

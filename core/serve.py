@@ -114,6 +114,7 @@ def _settings(plan: Plan, redis_url: str) -> dict[str, str]:
         "COURSEWIRE_UPLOAD_DIR": os.environ.get("COURSEWIRE_UPLOAD_DIR")
         or str(plan.var / "uploads"),
         "COURSEWIRE_DEMO": "1" if plan.demo else "0",
+        "COURSEWIRE_FRESHNESS": os.environ.get("COURSEWIRE_FRESHNESS") or "strict",
         "COURSEWIRE_LOG_LEVEL": os.environ.get("COURSEWIRE_LOG_LEVEL") or "warning",
     }
 

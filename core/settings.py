@@ -124,6 +124,17 @@ class Settings(BaseSettings):
         le=300,
         description="Longest run of one reaction; then it is ended and tried again (under gevent).",
     )
+    freshness: Literal["strict", "heal", "off"] = Field(
+        default="heal",
+        description="Forgotten invalidations: “heal” finds and heals them within its share of "
+        "time; “strict” finds all and heals none (`flask serve`); “off” looks for none.",
+    )
+    freshness_share: float = Field(
+        default=0.02,
+        gt=0,
+        le=1,
+        description="Share of a worker's time in which it looks for forgotten invalidations.",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, description="Proxies in front whose X-Forwarded-* headers are believed."
     )

@@ -18,6 +18,7 @@ from core.outbox import OutboxEvent, OutboxReaction
 from core.stamps import Stamp
 
 if TYPE_CHECKING:
+    from core.freshness.observation import Wrote
     from core.registry import Registry
     from core.runtime import Runtime
 
@@ -28,7 +29,8 @@ class Work:
 
     ``stale`` are the text forms of the keys that its events made stale. ``stamp`` is that of the
     last publication; ``None`` while anything is not yet published. ``before_commit`` runs once the
-    outbox rows are written.
+    outbox rows are written. ``by`` is who writes, as in “action 'chapters.link_media'”, and
+    ``wrote`` what, once committed, where that is observed.
     """
 
     trace: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -37,6 +39,8 @@ class Work:
     stale: tuple[str, ...] = ()
     stamp: Stamp | None = None
     before_commit: Callable[[], None] | None = None
+    by: str = "a transaction of no action"
+    wrote: "Wrote | None" = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def transaction(*, at_first_use: bool = False) -> Iterator[Work]:
     finally:
         g.pop("coursewire_work")
     runtime.relay.publish_now(work, owed)
+    runtime.freshness.committed(work)
 
 
 def write_outbox(session: Session, runtime: "Runtime", work: Work) -> list[Owed]:

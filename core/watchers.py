@@ -53,6 +53,11 @@ class Watchers:
         """The text form of every watched key."""
         return list(self._keys)
 
+    def audience(self, text: str) -> int:
+        """How many streams watch the key *text*."""
+        key = self._keys.get(text)
+        return len(key.streams) if key is not None else 0
+
     def add(self, stream: "Stream") -> None:
         """Let *stream* be found by the keys it wants to watch."""
         self._streams.add(stream)

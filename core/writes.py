@@ -98,6 +98,7 @@ def _run_once(
     answer: ActionAnswer | None,
 ) -> Outcome:
     with transaction() as work:
+        work.by = f"action '{action.label}'"
         if answer is not None:
             db.session.add(answer)
             db.session.flush()

@@ -165,13 +165,17 @@ def act(client: FlaskClient, action: str, **arguments: Any) -> Any:
 
 
 def settings_for(database_url: str, redis_url: str, folder: Path) -> Settings:
-    """Settings for tests: a Redis prefix of their own, quick sweeps."""
+    """Settings for tests: a Redis prefix of their own, quick sweeps.
+
+    The freshness guard is off; the tests that are about it, or want it to watch, say so.
+    """
     return Settings(
         secret_key="a key for tests",
         database_url=database_url,
         redis_url=redis_url,
         redis_prefix=f"test-{uuid4().hex[:12]}",
         upload_dir=folder / "uploads",
+        freshness="off",
     )
 
 

@@ -1,0 +1,89 @@
+"""Findings: what the guard has proven, in words that say what to write."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from core.freshness.statements import EVERYTHING
+
+
+@dataclass(frozen=True)
+class MissedInvalidation:
+    """A committed write changed an answer, and nothing named its key.
+
+    ``by`` is who wrote (“action 'chapters.link_media'”), ``events`` the classes of what it emitted,
+    ``tables`` those through which the change came. ``key`` is a text form, and ``namespace`` that
+    of its query (of a guard's answer: ``access``). ``owner`` is the query, part or guard that did
+    not hear, of ``plugin``, and ``heard`` what it is stale on. ``line`` is what to write.
+    """
+
+    by: str
+    events: tuple[str, ...]
+    tables: tuple[str, ...]
+    namespace: str
+    key: str
+    owner: str
+    plugin: str
+    heard: tuple[str, ...]
+    trace: str
+    line: str
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What two findings of one mistake have in common."""
+        return (self.by, self.events, self.owner)
+
+    def __str__(self) -> str:
+        what = "what a user may see by" if self.namespace == "access" else "what"
+        shows = "says" if self.namespace == "access" else "shows"
+        emitted = f"emitted {_and(self.events)}" if self.events else "emitted no event"
+        heard = f"is stale on {_and(self.heard)}" if self.heard else "is stale on no event"
+        return (
+            f"Missed invalidation: {self.by} changed {what} '{self.key}' {shows}, and nothing "
+            "named that key.\n"
+            f"  It {emitted}, and wrote {_tables(self.tables)}.\n"
+            f"  {self.owner} of the plugin '{self.plugin}' reads that, and {heard}.\n"
+            f"  Write: {self.line}\n"
+            f"  Trace: {self.trace}"
+        )
+
+
+@dataclass(frozen=True)
+class ClockRead:
+    """A query whose result depends on the moment, or on chance: no event can say that it changed.
+
+    ``owner`` is the query or part, of ``plugin``; ``key`` the text form that was read.
+    """
+
+    namespace: str
+    key: str
+    owner: str
+    plugin: str
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What two findings of one mistake have in common."""
+        return (self.owner,)
+
+    def __str__(self) -> str:
+        return (
+            f"Clock read: {self.owner} of the plugin '{self.plugin}' answers differently from one "
+            f"moment to the next ('{self.key}').\n"
+            "  No event says that time has passed, so screens and caches keep the old answer.\n"
+            "  Write: return the point in time itself, and let the template's filter or the "
+            "browser compare it with now; or emit an event when the time comes."
+        )
+
+
+Finding: TypeAlias = MissedInvalidation | ClockRead
+
+
+def _and(names: Iterable[str]) -> str:
+    *head, last = dict.fromkeys(names)
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def _tables(tables: tuple[str, ...]) -> str:
+    if not tables or EVERYTHING in tables:
+        return "by SQL as text, which may touch any table"
+    return _and(tables)

@@ -1,0 +1,158 @@
+"""The freshness guard finds the bug that Coursewire exists for, and heals it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from core import Settings, create_app
+from core.freshness.findings import MissedInvalidation
+from core.freshness.guard import FreshnessGuard
+from tests.conftest import act, dispose
+from tests.core import progress
+from tests.core.conftest import runtime_of
+from tests.core.listening import listening_here
+from tests.plugins.story import COURSE, add_videos, on_sqlite, read
+from tests.servers import wait_until
+
+Mode = Literal["strict", "heal", "off"]
+
+EXACT = """\
+Missed invalidation: action 'chapters.link_media' changed what 'progress:summary:1' shows, and \
+nothing named that key.
+  It emitted MediaUseChanged and MediaLinked, and wrote chapter_media.
+  Query 'progress.summary' of the plugin 'progress' reads that, and is stale on ChapterAdded, \
+ChapterRemoved and MediaUnlinked.
+  Write: @plugin.query("summary", …, stale_on=[ChapterAdded, ChapterRemoved, MediaUnlinked, \
+MediaLinked])
+  Trace: {trace}"""
+
+
+@pytest.fixture
+def serve(settings: Settings) -> Iterator[Callable[[Mode], Flask]]:
+    """Starts a worker with the forgetful plugin beside the first-party ones."""
+    made: list[Flask] = []
+
+    def start(mode: Mode, **chosen: Any) -> Flask:
+        app = create_app(
+            settings.model_copy(update={"freshness": mode, **chosen}), [progress.plugin]
+        )
+        made.append(app)
+        runtime_of(app).start()
+        wait_until(lambda: runtime_of(app).hub.settled, "hub")
+        return app
+
+    yield start
+    for app in made:
+        runtime_of(app).stop()
+        dispose(app)
+
+
+def guard_of(app: Flask) -> FreshnessGuard:
+    return runtime_of(app).freshness
+
+
+def signed_in(app: Flask) -> FlaskClient:
+    client = app.test_client()
+    act(client, "accounts/sign-in", email="owner@example.test", password="demo")
+    return client
+
+
+def link_a_video(client: FlaskClient) -> str:
+    """Link a new video to a chapter of the course; returns the title of the chapter."""
+    chapter = read(client, f"chapters/list/{COURSE}")[-1]
+    media_ids = add_videos(client, "A new video")
+    act(client, "chapters/link-media", chapter_id=chapter["id"], media_ids=media_ids)
+    title: str = chapter["title"]
+    return title
+
+
+def test_strict_mode_says_what_to_write(
+    serve: Callable[[Mode], Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = serve("strict")
+    client = signed_in(app)
+    before = read(client, f"progress/summary/{COURSE}")
+
+    with caplog.at_level(logging.WARNING, "coursewire.freshness"):
+        link_a_video(client)
+        assert guard_of(app).wait(20)
+
+    (found,) = guard_of(app).findings
+    assert isinstance(found, MissedInvalidation)
+    assert str(found) == EXACT.format(trace=found.trace)
+    assert (found.namespace, found.key) == ("progress.summary", "progress:summary:1")
+    assert len(found.trace) == 16
+    assert [record.getMessage() for record in caplog.records] == [str(found)]
+    assert read(client, f"progress/summary/{COURSE}") == before, "strict mode heals nothing"
+
+
+def test_what_was_found_is_told_once_and_laid_to_no_other_write(
+    serve: Callable[[Mode], Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = serve("strict")
+    client = signed_in(app)
+    read(client, f"progress/summary/{COURSE}")
+    link_a_video(client)
+    assert guard_of(app).wait(20)
+
+    read(client, f"progress/summary/{COURSE}")
+    chapter = read(client, f"chapters/list/{COURSE}")[-1]
+    links = [video["link_id"] for video in chapter["videos"]][::-1]
+    act(client, "chapters/reorder-media", chapter_id=chapter["id"], link_ids=links)
+    assert guard_of(app).wait(20)
+
+    assert len(guard_of(app).findings) == 1
+
+
+def test_heal_mode_tells_the_screen_that_nobody_told(
+    serve: Callable[[Mode], Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = serve("heal")
+    client = signed_in(app)
+    before = read(client, f"progress/summary/{COURSE}")["videos"]
+    stream = listening_here(client, f"key=progress:summary:{COURSE}")
+    stream.next("hello")
+
+    with caplog.at_level(logging.WARNING, "coursewire.freshness"):
+        link_a_video(client)
+        told = stream.next("stale")
+
+    assert told.data["cause"] == "healed"
+    assert told.data["keys"] == [["progress", "summary", COURSE]]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == EXACT.format(trace=told.data["trace"])
+    answer = client.get(f"/q/progress/summary/{COURSE}", headers={"Live-Floor": told.id})
+    assert answer.get_json() == {"videos": before + 1}
+    wait_until(lambda: guard_of(app).report().healed == 1, "count of the healing")
+    runtime_of(app).drain()
+
+
+@on_sqlite
+def test_the_screens_of_another_worker_are_healed_too(serve: Callable[[Mode], Flask]) -> None:
+    here, there = serve("heal"), serve("heal")
+    watching, writing = signed_in(there), signed_in(here)
+    read(watching, f"progress/summary/{COURSE}")
+    stream = listening_here(watching, f"key=progress:summary:{COURSE}")
+    stream.next("hello")
+
+    link_a_video(writing)
+
+    assert stream.next("stale").data["cause"] == "healed"
+    runtime_of(there).drain()
+
+
+@on_sqlite
+def test_switched_off_it_observes_nothing(serve: Callable[[Mode], Flask]) -> None:
+    app = serve("off")
+    client = signed_in(app)
+    read(client, f"progress/summary/{COURSE}")
+
+    link_a_video(client)
+
+    report = guard_of(app).report()
+    assert (report.answers, report.verdicts, report.findings) == (0, {}, ())
+    assert guard_of(app)._thread is None
