@@ -485,7 +485,7 @@ def test_a_worker_has_one_subscriber_and_at_most_three_more_connections(site: Si
     assert total <= workers * (1 + 3)
     with site.redis.client() as client:
         channels = sorted(client.pubsub_channels())
-        assert [channel.split(":")[-1] for channel in channels] == ["notices", "writes"]
+        assert [str(channel).split(":")[-1] for channel in channels] == ["notices", "writes"]
         assert client.pubsub_numsub(*channels) == [(channel, workers) for channel in channels]
 
 
