@@ -3,7 +3,6 @@
 import json
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -14,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
+from core.clock import Clock
 from core.errors import BusUnavailable
 from core.keys import prefixes
 from core.settings import Settings
@@ -80,6 +80,7 @@ class Bus:
     """The commands to Redis. Each waits at most the timeout, and raises `BusUnavailable`."""
 
     settings: Settings
+    clock: Clock = field(default_factory=Clock)
     client: redis.Redis = field(init=False)
     _open_after: float = field(default=0.0, init=False)
 
@@ -250,14 +251,14 @@ class Bus:
         patient: bool = False,
     ) -> Any:
         if not patient and self._open_after:
-            if time.monotonic() < self._open_after:
+            if self.clock.monotonic() < self._open_after:
                 raise BusUnavailable("it failed a moment ago")
             # This one tries; the others go on without Redis until it knows.
-            self._open_after = time.monotonic() + _REST_S
+            self._open_after = self.clock.monotonic() + _REST_S
         try:
             answer = self._run(script, names, arguments)
         except (RedisError, OSError) as error:
-            self._open_after = time.monotonic() + _REST_S
+            self._open_after = self.clock.monotonic() + _REST_S
             refused = isinstance(error, ResponseError) and not isinstance(error, _TAKES_NO_WRITES)
             raise BusUnavailable(f"{type(error).__name__}: {error}", refused=refused) from error
         self._open_after = 0.0

@@ -13,12 +13,12 @@
    those who ask at the same time share a read of the database, and that is all.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.bodies import Bodies
 from core.bus import Bus, Recalled
+from core.clock import Clock
 from core.database import release_session
 from core.errors import BadRequest, BusUnavailable
 from core.flights import Flights
@@ -49,14 +49,23 @@ class Found:
 class Cache:
     """The bodies that this worker remembers, and those that all workers of one build share."""
 
-    def __init__(self, bus: Bus, hub: Hub, memory: Memory, settings: Settings, build: str) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        hub: Hub,
+        memory: Memory,
+        settings: Settings,
+        build: str,
+        clock: Clock | None = None,
+    ) -> None:
         self._bus = bus
         self._hub = hub
         self._memory = memory
         self._settings = settings
         self._build = build
-        self._flights: Flights[Found] = Flights()
-        self._stamps: Flights[Stamp | None] = Flights()
+        self._clock = clock or Clock()
+        self._flights: Flights[Found] = Flights(self._clock)
+        self._stamps: Flights[Stamp | None] = Flights(self._clock)
 
     def find(self, key: Key, floor: Stamp | None, read: Read, *, bypass: bool = False) -> Found:
         """What *key* shows at *floor* or later: what is kept, or what *read* returns.
@@ -66,7 +75,10 @@ class Cache:
         Redis itself has not reached, and whatever *read* raises.
         """
         release_session()
-        floor = self._reachable(floor)
+        try:
+            floor = self._reachable(floor)
+        except BusUnavailable:
+            bypass = True  # what is kept here may be older than the floor
         if not self._settings.cache_bytes:
             return self._read_now(read)
         if bypass or not self._hub.settled:
@@ -83,13 +95,22 @@ class Cache:
         return self._find_shared(key, read)  # the one who led the flight had a lower floor
 
     def _reachable(self, floor: Stamp | None) -> Stamp | None:
-        """*floor*, if it asks for anything: one of another generation does not."""
+        """*floor*; in place of one of another generation, where Redis is.
+
+        ::
+
+            one who asks   floor a-41 ───────────────────► asks
+            Redis              is at a-41 ── loses all ──── is at b-0
+            this worker    has heard a-40 and none of that: what it remembers is below a-41
+        """
         heard = self._hub.stamp
         if floor is None or (heard is not None and heard.reaches(floor)):
             return floor
         here = self._stamp_of_redis()
-        if here is None or floor.generation != here.generation:
-            return None
+        if here is None:
+            raise BusUnavailable("nobody can say whether the floor is reached")
+        if floor.generation != here.generation:
+            return here
         if not here.reaches(floor):
             raise BadRequest(
                 f"Live-Floor {floor} is above the newest stamp, {here}. Send one you were given."
@@ -111,9 +132,9 @@ class Cache:
         """
         keys, name = _depends_on(key), f"{self._build}:{key.text}"
         wait_s = _FIRST_WAIT_S
-        until = time.monotonic() + _LEASES_AWAITED * self._settings.lease_s
+        until = self._clock.monotonic() + _LEASES_AWAITED * self._settings.lease_s
         try:
-            while time.monotonic() < until:
+            while self._clock.monotonic() < until:
                 outages = self._hub.outages
                 recalled = self._bus.recall(name, keys, self._settings.lease_s)
                 found = self._unpacked(recalled) or self._made(name, recalled, read)
@@ -121,7 +142,7 @@ class Cache:
                     heard = Heard(recalled.stamp, outages)
                     self._memory.bodies.put(key.text, found.bodies, keys, heard, found.bodies.size)
                     return found
-                time.sleep(wait_s)
+                self._clock.sleep(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
         except BusUnavailable:
             self._hub.doubt()

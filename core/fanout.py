@@ -54,10 +54,11 @@ class _Frame:
 
 @dataclass
 class _End:
-    """The last frame for some streams."""
+    """The last frame for some streams, perhaps after one that names all they watch."""
 
     streams: list[Stream] = field(default_factory=list)
     encoded: bytes = b""
+    announcement: Announcement | None = None
 
 
 class Fanout:
@@ -102,12 +103,18 @@ class Fanout:
             self._waiting.append(_Frame(frames.frame(event, {})))
         self._wake.set()
 
-    def end(self, streams: list[Stream], reason: str, retry_ms: int) -> None:
-        """Say ``bye`` to *streams*, and close them."""
+    def end(
+        self,
+        streams: list[Stream],
+        reason: str,
+        retry_ms: int,
+        announcement: Announcement | None = None,
+    ) -> None:
+        """Say ``bye`` to *streams*, and close them; with *announcement*, name all keys first."""
         if not streams:
             return
         with self._lock:
-            self._waiting.append(_End(streams, frames.bye(reason, retry_ms)))
+            self._waiting.append(_End(streams, frames.bye(reason, retry_ms), announcement))
         self._wake.set()
 
     def add(self, stream: Stream) -> None:
@@ -152,6 +159,9 @@ class Fanout:
                     self._do(stream, stream.send_state, item.encoded)
             else:
                 for stream in item.streams:
+                    if item.announcement is not None and stream.keys:
+                        encoded = item.announcement.frame(stream.keys)
+                        self._do(stream, stream.send_stale, encoded, stream.keys, item.announcement)
                     self._do(stream, stream.end, item.encoded)
         return stamp
 

@@ -14,16 +14,18 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from core.clock import Clock
+
 T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
     """One read, and those who wait for it."""
 
-    def __init__(self, before: "_Flight[T] | None") -> None:
+    def __init__(self, before: "_Flight[T] | None", clock: Clock) -> None:
         self.before = before
         self.begun = False
-        self.landed = threading.Event()
+        self.landed = clock.event()
         self.results: list[T] = []
         self.error: Exception | None = None
 
@@ -31,7 +33,8 @@ class _Flight(Generic[T]):
 class Flights(Generic[T]):
     """The reads of one process that are under way, by the name of what they read."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._last: dict[Hashable, _Flight[T]] = {}
 
@@ -44,7 +47,7 @@ class Flights(Generic[T]):
             with self._lock:
                 last = self._last.get(name)
                 leads = last is None or last.begun
-                flight = _Flight(last) if leads else last
+                flight = _Flight(last, self._clock) if leads else last
                 assert flight is not None  # noqa: S101  it is the last one, which is there
                 self._last[name] = flight
             if leads:

@@ -22,8 +22,8 @@ from typing import Any
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from core.bus import Bus, Notice
-from core.database import now
+from core.bus import Bus, Notice, Snapshot
+from core.clock import Clock
 from core.errors import BusUnavailable, InvalidStamp, Problem, TooMany, Unavailable
 from core.fanout import Fanout
 from core.settings import Settings
@@ -70,11 +70,13 @@ class Hub:
         settings: Settings,
         draining: Callable[[], bool] = lambda: False,
         owes: Callable[[datetime], bool] = lambda _since: False,
+        clock: Clock | None = None,
     ) -> None:
         self._bus = bus
         self._settings = settings
         self._draining = draining
         self._owes = owes
+        self._clock = clock or Clock()
         self._back_since: datetime | None = None
         self.outages = 0
         self._lock = threading.RLock()
@@ -321,19 +323,23 @@ class Hub:
         if named is None or self._watchers.are_watched(named):
             announcement = Announcement(notice.cause, notice.trace, stamp, spread_ms)
             self._fanout.announce(named, announcement)
-        self._fanout.end(lost, "access", spread_ms)
+        self._fanout.end(lost, "access", spread_ms, None if notice.reset else _access(stamp))
+
+    def versions_of(self, snapshot: Snapshot) -> Versions:
+        """What answers stamps from *snapshot* on."""
+        return Versions(snapshot, kept=self._settings.versions_kept)
 
     def _resume(self) -> None:
         """Load the versions; whoever shows something older than they say is told so."""
         snapshot = self._bus.snapshot()
-        fresh = Versions(snapshot, kept=self._settings.versions_kept)
+        fresh = self.versions_of(snapshot)
         with self._lock:
             before = self._versions.stamp if self._versions is not None else None
             self._versions = fresh
             came_back, self._connected = not self._connected, True
             self._tell_changed_since(before, fresh)
             if came_back:
-                self._back_since = now()
+                self._back_since = self._clock.now()
         if came_back:
             if before is not None:
                 log.info("Redis is back, at %s", fresh.stamp)
@@ -362,7 +368,7 @@ class Hub:
             for stream in self._watchers
             if stream.access_key is not None and not fresh.is_current(stream.access_key, before)
         ]
-        self._fanout.end(lost, "access", spread_ms)
+        self._fanout.end(lost, "access", spread_ms, _access(fresh.stamp) if same else None)
 
     def _compare(self) -> None:
         """Find a lost last notice, which no later number betrays.
@@ -387,12 +393,12 @@ class Hub:
                 self._doubted = self._missed = True
                 return
             self._missed = False
-            self._expected_at = time.monotonic()
+            self._expected_at = self._clock.monotonic()
             if here is not None and not self._expected.reaches(here):
                 log.warning("Redis fell back from %s to %s", here, self._expected)
                 self._expected = None
                 self._resume()
-        elif time.monotonic() - self._expected_at > _LATE_S:
+        elif self._clock.monotonic() - self._expected_at > _LATE_S:
             here, expected = self.stamp, self._expected
             self._expected = None
             if here is None or not here.reaches(expected):
@@ -417,6 +423,15 @@ class Hub:
                 self._say_restored()
             except Exception:
                 log.exception("A round of the hub's clock failed; it goes on")
+
+
+def _access(stamp: Stamp) -> Announcement:
+    """What is said to streams that end because their user may do something else as of *stamp*.
+
+    All they show may depend on that, and their notice does not name it. They come back with
+    *stamp*, so it must be said before they go.
+    """
+    return Announcement("access", "", stamp)
 
 
 def _spread_ms(browsers: int) -> int:

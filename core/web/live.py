@@ -120,7 +120,7 @@ class Opening:
         Returns the first frames.
         """
         stamp, connected = self.hub.join(stream)
-        stale = [w for w in self.allowed if not self.hub.is_current(w.key.text, w.stamp)]
+        stale = [w for w in self.allowed if not self._is_current(w)]
         hello = frames.hello(
             self._verdict(stale),
             [w.key.parts for w in stale],
@@ -131,6 +131,11 @@ class Opening:
         if self._lost_access_meanwhile():
             self.hub.end([stream], "access")
         return hello if connected else hello + frames.frame("degraded", {})
+
+    def _is_current(self, watched: Watched) -> bool:
+        """Whether what the browser shows is; what the user may do is a part of it."""
+        names = (watched.key.text, self.access_key) if self.access_key else (watched.key.text,)
+        return all(self.hub.is_current(name, watched.stamp) for name in names)
 
     def _lost_access_meanwhile(self) -> bool:
         """Whether access may have changed after the guards were asked and before the hub knew.

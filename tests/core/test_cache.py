@@ -295,6 +295,37 @@ def test_one_whose_write_is_not_published_reads_the_database(cluster: Cluster) -
     assert cluster.runs == 2
 
 
+def test_a_floor_is_kept_by_a_worker_that_has_not_heard_of_a_new_generation(
+    start: Start, own_redis: RedisServer
+) -> None:
+    """The one who asks knows of a number that Redis gave before it lost all, and this one not."""
+    cluster = start(1, heartbeat_s=15.0)
+    heard = Stamp.parse(cluster.ask().headers["Live-Stamp"])
+    floor = Stamp(heard.generation, heard.sequence + 1)
+    with own_redis.client() as client:
+        client.flushall()
+
+    answer = cluster.ask(headers={"Live-Floor": str(floor)})
+
+    assert Stamp.parse(answer.headers["Live-Stamp"]).generation != heard.generation
+    assert cluster.runs == 2
+
+
+def test_a_floor_that_nobody_can_judge_is_kept_by_asking_the_database(
+    start: Start, own_redis: RedisServer
+) -> None:
+    cluster = start(1, heartbeat_s=15.0)
+    heard = Stamp.parse(cluster.ask().headers["Live-Stamp"])
+    floor = Stamp(heard.generation, heard.sequence + 1)
+    own_redis.freeze()
+
+    answer = cluster.ask(headers={"Live-Floor": str(floor)})
+
+    own_redis.thaw()
+    assert "Live-Stamp" not in answer.headers
+    assert cluster.runs == 2
+
+
 def test_while_redis_is_away_those_who_ask_at_once_share_a_read(
     cluster: Cluster, own_redis: RedisServer
 ) -> None:

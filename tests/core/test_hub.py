@@ -10,7 +10,7 @@ from redis import Redis
 
 from core.bus import Notice
 from core.fanout import Fanout
-from core.keys import KeyParts
+from core.keys import KeyParts, access_key
 from core.stamps import Stamp
 from core.streams import Announcement, LateKeys, PulledStream, Stream
 from core.watchers import WatchedKey, Watchers
@@ -212,12 +212,34 @@ def test_access_lost_ends_the_streams_of_that_user_alone(
 
     client_of(app).post("/a/notes/lend", json={"book_id": BOOK, "user_id": VIEWER, "access": 0})
 
-    (bye,) = theirs.rest()
+    *_, bye = theirs.rest()
     assert (bye.event, bye.data["reason"]) == ("bye", "access")
     publish(app, KEY)
     mine.next("stale")
     again = listen(KEY, user_id=VIEWER)
     assert again.next("hello").data["denied"] == [PARTS]
+
+
+def test_all_that_one_shows_is_stale_once_they_may_do_something_else(
+    app: Flask, listen: Callable[..., Listening]
+) -> None:
+    """The notice names one key of a page, and what the user may do is a part of every other."""
+    other = f"notes:book:{BOOK}"
+    stream, theirs = listen(KEY, other), listen(KEY, other, user_id=VIEWER)
+    begun = str(stream.next("hello").stamp)
+    theirs.next("hello")
+
+    stamp = publish(app, KEY, access_key(OWNER))
+
+    *told, bye = stream.rest()
+    assert sorted(told[-1].data["keys"]) == [["notes", "book", BOOK], PARTS]
+    assert (told[-1].data["cause"], told[-1].stamp) == ("access", stamp)
+    assert (bye.event, bye.data["reason"]) == ("bye", "access")
+    asleep = listen(other, since=begun)
+    assert asleep.next("hello").data["stale"] == [["notes", "book", BOOK]]
+    assert listen(other, since=str(told[-1].stamp)).next("hello").data["verdict"] == "current"
+    assert theirs.next("stale").data["keys"] == [PARTS]
+    assert listen(other, since=begun, user_id=VIEWER).next("hello").data["verdict"] == "current"
 
 
 def test_access_lost_while_the_stream_opens_ends_it_too(

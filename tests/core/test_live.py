@@ -310,6 +310,7 @@ def test_access_lost_ends_the_stream_and_the_reconnect_meets_the_guard(site: Sit
 
         act(site.owner, "courses/remove-member", course_id=1, user_id=user_id)
 
+        assert lost.next("stale").data["keys"] == [["chapters", "list", 1]]
         assert lost.next("bye").data["reason"] == "access"
         assert lost.rest() == []
         with listening(site.viewer, CHAPTERS, since=since) as again:
@@ -331,6 +332,7 @@ def test_signing_out_ends_the_streams_of_that_session(site: Site) -> None:
 
             act(client, "accounts/sign-out")
 
+            assert stream.next("stale").data["cause"] == "access"
             assert stream.next("bye").data["reason"] == "access"
         assert client.get(f"/live?key={CHAPTERS}").status_code == 401
 
