@@ -3,7 +3,8 @@
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ from redis.retry import Retry
 from core.clock import Clock
 from core.errors import BusUnavailable
 from core.keys import prefixes
+from core.late_answers import LateAnswers
 from core.settings import Settings
 from core.stamps import Stamp
 
@@ -29,6 +31,9 @@ _TAKES_NO_WRITES = (OutOfMemoryError, ReadOnlyError)
 _REST_S = 1.0
 """After a failure, how long nobody asks Redis again: a request waits for a dead Redis once, and the
 next ones go straight to the database."""
+
+_TURN_S = 1.0
+"""How long a request waits for a connection while others use them all."""
 
 _SHRUNK_S = 600.0
 """After Redis was out of memory, how long fewer bodies are kept."""
@@ -77,7 +82,11 @@ class Recalled:
 
 @dataclass
 class Bus:
-    """The commands to Redis. Each waits at most the timeout, and raises `BusUnavailable`."""
+    """The commands to Redis.
+
+    Each waits at most the timeout for the answer, and for a turn before it when many ask at once;
+    it raises `BusUnavailable`.
+    """
 
     settings: Settings
     clock: Clock = field(default_factory=Clock)
@@ -85,6 +94,7 @@ class Bus:
     _open_after: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
+        self._turns = threading.Semaphore(max(1, self.settings.redis_pool_size - 1))
         self.client = self.connect(timeout_s=self.settings.redis_timeout_s)
         self._stamp = self._script("generation", "stamp")
         self._publish = self._script("generation", "publish")
@@ -93,6 +103,7 @@ class Bus:
         self._recall = self._script("generation", "recall")
         self._keep = self._script("room", "keep")
         self._release = self._script("release")
+        self._store = self._script("room", "store")
         self._shrink = self._script("room", "shrink")
 
     def connect(self, *, timeout_s: float | None, single: bool = False) -> redis.Redis:
@@ -112,6 +123,7 @@ class Bus:
             socket_connect_timeout=self.settings.redis_timeout_s,
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             decode_responses=True,
+            parser_class=LateAnswers,
             **options,
         )
         return redis.Redis(connection_pool=pool)
@@ -229,6 +241,17 @@ class Bus:
             raise BusUnavailable(f"{type(error).__name__}: {error}") from error
         return policy if policy.startswith("allkeys") else None
 
+    def fetch(self, names: Sequence[str]) -> dict[str, str]:
+        """What is stored under *names*, as far as it is."""
+        texts = self._ask(self._mget, [f"known:{name}" for name in names], ())
+        found = zip(names, texts, strict=True)
+        return {name: text for name, text in found if text is not None}
+
+    def store(self, texts: Mapping[str, str], budget_bytes: int, ttl_s: float) -> None:
+        """Store *texts* by name, within the budget that bodies have too."""
+        names = ("bodies", "sizes", "total", "room", *(f"known:{name}" for name in texts))
+        self._ask(self._store, names, (int(ttl_s * 1000), budget_bytes, *texts.values()))
+
     def close(self) -> None:
         """Close every connection."""
         self.client.close()
@@ -242,6 +265,9 @@ class Bus:
         parts = [(folder / f"{name}.lua").read_text() for name in names]
         return self.client.register_script("\n".join(parts))
 
+    def _mget(self, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ARG002  as scripts do
+        return self.client.mget(keys)
+
     def _ask(
         self,
         script: Any,
@@ -250,11 +276,27 @@ class Bus:
         *,
         patient: bool = False,
     ) -> Any:
-        if not patient and self._open_after:
-            if self.clock.monotonic() < self._open_after:
-                raise BusUnavailable("it failed a moment ago")
-            # This one tries; the others go on without Redis until it knows.
-            self._open_after = self.clock.monotonic() + _REST_S
+        """What *script* answers; whoever is not *patient* waits for a turn.
+
+        Waiting for a turn is no failure of Redis: it opens nothing, and whoever has waited asks
+        only if nobody has failed meanwhile. One connection is left to the patient ones, the hub
+        and the sweeper: a crowd must not make Redis look away.
+        """
+        if patient:
+            return self._answer(script, names, arguments)
+        if not self._turns.acquire(timeout=_TURN_S):
+            raise BusUnavailable(f"there was no turn within {_TURN_S:g} s")
+        try:
+            if self._open_after:
+                if self.clock.monotonic() < self._open_after:
+                    raise BusUnavailable("it failed a moment ago")
+                # This one tries; the others go on without Redis until it knows.
+                self._open_after = self.clock.monotonic() + _REST_S
+            return self._answer(script, names, arguments)
+        finally:
+            self._turns.release()
+
+    def _answer(self, script: Any, names: Sequence[str], arguments: Sequence[Any]) -> Any:
         try:
             answer = self._run(script, names, arguments)
         except (RedisError, OSError) as error:

@@ -70,6 +70,7 @@ def _names(plugins: Sequence[Plugin]) -> Iterator[Fault]:
         ("Plugin", ((p.name, p.name) for p in plugins)),
         ("Query", ((p.name, q.namespace) for p in plugins for q in p.queries)),
         ("Action", ((p.name, a.label) for p in plugins for a in p.actions)),
+        ("Guard", ((p.name, g.name) for p in plugins for g in p.guards)),
         ("Event", ((p.name, e.wire_name) for p in plugins for e in p.events)),
         ("Reaction", ((p.name, r.label) for p in plugins for r in p.reactions)),
         ("Part", ((p.name, part.staleness.owner) for p in plugins for part in p.parts)),

@@ -4,7 +4,8 @@ Give gunicorn the *path* of this file (``-c core/gunicorn_conf.py``), never ``py
 master would import core, and with it ssl and redis, before gevent has patched anything.
 
 Read from the environment: PORT, COURSEWIRE_HOST, WEB_CONCURRENCY, COURSEWIRE_ACCESS_LOG (a file, or
-``-``), COURSEWIRE_LOG_LEVEL, and gunicorn's own FORWARDED_ALLOW_IPS.
+``-``), COURSEWIRE_LOG_LEVEL, COURSEWIRE_CONNECTIONS_PER_WORKER, and gunicorn's own
+FORWARDED_ALLOW_IPS.
 """
 
 import logging
@@ -21,12 +22,16 @@ _QUIET_S = 1.5
 _LOADED_S = 1.0
 """How long a new worker waits for Redis before it takes requests, with it or without."""
 
+_IDLE_SHARE = 0.8
+"""Of a worker's connections, how many may be idle."""
+
 
 class DrainingWorker(GeventWorker):
-    """gevent's worker, which while it drains also lets go of idle keep-alive connections.
+    """gevent's worker, which lets go of idle connections: of those too many, and while it drains.
 
     gunicorn counts a connection on which a browser says nothing as work, and waits for it until
-    `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. Half-closing
+    `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. And once there
+    are `worker_connections`, it takes no new one until a browser closes. Half-closing
     loses no request that has arrived: it is still read and answered. One that is on its way then
     would be lost, so a connection is let go of only after a while without a word::
 
@@ -42,10 +47,11 @@ class DrainingWorker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle_since: dict[socket.socket, float] = {}
+        """Those longest idle first."""
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:  # noqa: ARG002  gunicorn's
         """Serve one connection; it is idle until its first request."""
-        self._idle_since[client] = time.monotonic()
+        self._idles(client)
         try:
             address: Any = _Address(client)
             super().handle(address, client, addr)
@@ -56,8 +62,16 @@ class DrainingWorker(GeventWorker):
         """Serve one request; its connection is idle before and after."""
         self._idle_since.pop(sock, None)
         handled = super().handle_request(listener_name, req, sock, addr)
-        self._idle_since[sock] = time.monotonic()
+        self._idles(sock)
         return handled
+
+    def _idles(self, client: socket.socket) -> None:
+        self._idle_since[client] = time.monotonic()
+        if len(self._idle_since) > self.cfg.worker_connections * _IDLE_SHARE:
+            longest, since = next(iter(self._idle_since.items()))
+            if time.monotonic() - since >= _QUIET_S:
+                del self._idle_since[longest]
+                _let_go(longest)
 
     def notify(self) -> None:
         """Tell the master that the worker lives: once a second, also while it drains."""
@@ -65,12 +79,8 @@ class DrainingWorker(GeventWorker):
         if self.alive:
             return
         for client, since in self._idle_since.items():
-            if time.monotonic() - since < _QUIET_S:
-                continue
-            try:
-                _half_close(client)
-            except OSError:
-                continue  # the browser was quicker
+            if time.monotonic() - since >= _QUIET_S:
+                _let_go(client)
 
 
 class _Address:
@@ -80,11 +90,14 @@ class _Address:
         self.getsockname = client.getsockname
 
 
-def _half_close(client: socket.socket) -> None:
+def _let_go(client: socket.socket) -> None:
     """End what *client* may still send. (gevent's own `shutdown` throws an error at its reader.)"""
     plain_socket = get_original("socket", "socket")
-    with plain_socket(fileno=os.dup(client.fileno())) as plain:
-        plain.shutdown(socket.SHUT_RD)
+    try:
+        with plain_socket(fileno=os.dup(client.fileno())) as plain:
+            plain.shutdown(socket.SHUT_RD)
+    except OSError:
+        return  # the browser was quicker
 
 
 def _runtime(worker: Any) -> Any:
@@ -135,9 +148,11 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))  # every open stream 
 bind = f"{os.environ.get('COURSEWIRE_HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
 worker_class = DrainingWorker
+worker_connections = int(os.environ.get("COURSEWIRE_CONNECTIONS_PER_WORKER") or "5000")
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn's advice: heartbeats must not wait for a disk
 timeout = 30
 graceful_timeout = 20  # Heroku kills 30 s after SIGTERM
+backlog = 4096  # a change calls thousands of browsers at once; Linux caps it at net.core.somaxconn
 keepalive = 100  # longer than the 90 s of Heroku's router, which otherwise meets closed connections
 limit_request_line = 8190
 control_socket_disable = True

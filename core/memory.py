@@ -8,96 +8,60 @@ away nothing holds, and the database is asked.
 What was remembered before Redis was away is forgotten: a change that could not be published then
 changed no number yet, so that an old stamp looks current when Redis is back.
 
+Sessions and guards' answers are told to the other workers (`core.shared`); bodies reach them by way
+of `core.cache`.
+
 A refusal is never remembered, so a guard need not hear of what gives access, only of what takes it
 away. An action's guard never asks here: it decides inside the action's own transaction.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+import json
+from dataclasses import asdict
+from datetime import datetime
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any
 
 from core.access import Access, Me
 from core.bodies import Bodies
-from core.hub import Heard, Hub
-from core.stamps import Stamp
-
-T = TypeVar("T")
+from core.guards import Guard
+from core.hub import Hub
+from core.keys import Scalar
+from core.shared import Shared, SharedShelf, Spelling
+from core.shelves import Shelf
 
 MOST_SESSIONS = 10_000
 MOST_ANSWERS = 100_000
 
-
-@dataclass(frozen=True, slots=True)
-class _Kept(Generic[T]):
-    value: T
-    keys: tuple[str, ...]
-    size: int
-    stamp: Stamp
-    outages: int
-
-
-class Shelf(Generic[T]):
-    """A memory of values of bounded size, each with the keys that it depends on.
-
-    The least recently used go first.
-    """
-
-    def __init__(self, hub: Hub, most: int) -> None:
-        self._hub = hub
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, _Kept[T]] = OrderedDict()
-        self._size = 0
-
-    def get(self, name: Hashable) -> T | None:
-        """The value of *name*, when the hub says that it holds."""
-        with self._lock:
-            kept = self._kept.get(name)
-            if kept is None:
-                return None
-            self._kept.move_to_end(name)
-        if self._holds(kept):
-            return kept.value
-        with self._lock:
-            if self._kept.get(name) is kept:
-                self._drop(name)
-        return None
-
-    def put(
-        self, name: Hashable, value: T, keys: tuple[str, ...], heard: Heard, size: int = 1
-    ) -> None:
-        """Keep *value*, read in a transaction begun after *heard*; nothing while Redis is away."""
-        if heard.stamp is None:
-            return
-        with self._lock:
-            if name in self._kept:
-                self._drop(name)
-            self._kept[name] = _Kept(value, keys, size, heard.stamp, heard.outages)
-            self._size += size
-            while self._size > self._most:
-                self._drop(next(iter(self._kept)))
-
-    def _holds(self, kept: _Kept[T]) -> bool:
-        if kept.outages != self._hub.outages:
-            return False
-        return all(self._hub.is_current(key, kept.stamp) for key in kept.keys)
-
-    def _drop(self, name: Hashable) -> None:
-        self._size -= self._kept.pop(name).size
+Question = tuple[Guard, tuple[int, bool], tuple[Scalar, ...]]
+"""A guard, the user and whether they are staff, and the values of the guard's parameters."""
 
 
 class Memory:
     """What one worker remembers: sessions (by `session_name`), guards' answers, and bodies."""
 
-    def __init__(self, hub: Hub, most_bytes: int) -> None:
-        self.sessions: Shelf[Me] = Shelf(hub, MOST_SESSIONS)
-        self.answers: Shelf[Access] = Shelf(hub, MOST_ANSWERS)
+    def __init__(self, hub: Hub, shared: Shared, most_bytes: int) -> None:
+        self.sessions = SharedShelf(hub, MOST_SESSIONS, shared, _SESSIONS)
+        self.answers = SharedShelf(hub, MOST_ANSWERS, shared, _ANSWERS)
         self.bodies: Shelf[Bodies] = Shelf(hub, most_bytes)
 
 
 def session_name(token: str) -> bytes:
     """What is kept of a session's token: a dump of the memory signs nobody in."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _write_me(me: Me) -> dict[str, Any]:
+    return {**asdict(me), "expires_at": me.expires_at.isoformat()}
+
+
+def _read_me(written: dict[str, Any]) -> Me:
+    return Me(**{**written, "expires_at": datetime.fromisoformat(written["expires_at"])})
+
+
+def _name_question(question: Question) -> str:
+    guard, user, asked = question
+    return json.dumps([guard.name, user, asked])
+
+
+_SESSIONS: Spelling[Me] = Spelling("session", bytes.hex, _write_me, _read_me)
+_ANSWERS: Spelling[Access] = Spelling("answer", _name_question, int, Access)

@@ -20,12 +20,14 @@ from core.freshness.observation import observing
 from core.guards import Guard
 from core.hub import Hub
 from core.keys import access_key
-from core.memory import Memory, Shelf, session_name
+from core.memory import Memory, session_name
 from core.plugin import Identity
 from core.reads import make_bodies
 from core.registry import Registry
 from core.relay import Relay
 from core.settings import Settings
+from core.shared import Shared
+from core.shelves import Shelf
 from core.stamps import Stamp
 
 T = TypeVar("T")
@@ -46,8 +48,9 @@ class Runtime:
         self.bus = Bus(settings)
         self.relay = Relay(app, self)
         self.hub = Hub(self.bus, settings, self._draining, self.relay.owes)
-        self.memory = Memory(self.hub, settings.cache_memory_bytes)
         build = build_id(registry.plugins)
+        shared = Shared(self.bus, self.hub, settings, build)
+        self.memory = Memory(self.hub, shared, settings.cache_memory_bytes)
         self.cache = Cache(self.bus, self.hub, self.memory, settings, build)
         self._flights: Flights[Any] = Flights()
         self.freshness = FreshnessGuard(

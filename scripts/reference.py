@@ -35,6 +35,7 @@ SERVER_VARIABLES = {
     "PORT": "Port to listen on: 8000 unless told otherwise.",
     "COURSEWIRE_HOST": "Address to listen on, `127.0.0.1`. The `Procfile` says `0.0.0.0`.",
     "WEB_CONCURRENCY": "Server processes (workers): 2.",
+    "COURSEWIRE_CONNECTIONS_PER_WORKER": "Most connections of a worker, beside its streams: 5000.",
     "COURSEWIRE_ACCESS_LOG": "File of the access log, `-` for the standard output. Empty: none.",
     "COURSEWIRE_LOG_LEVEL": "Of gunicorn: `info`; under `flask serve`, `warning`.",
     "FORWARDED_ALLOW_IPS": "gunicorn's own: whose `X-Forwarded-Proto` it believes.",

@@ -10,8 +10,10 @@
 --                             database numbers
 --   {p}:body:<build>:<key>    hash        what a key shows: generation, sequence, bytes
 --   {p}:lease:<build>:<key>   string      the token of the one who makes that body now
---   {p}:bodies    sorted set  name of a body -> when it was kept (ms)
---   {p}:sizes     hash        name of a body -> its bytes, for as long as it is in {p}:bodies
+--   {p}:known:<hash>          string      what workers tell each other of a session or a guard's
+--                             answer, sealed: its stamp, the keys it depends on, its value
+--   {p}:bodies    sorted set  name of a body, or of a {p}:known -> when it was kept (ms)
+--   {p}:sizes     hash        the same name -> its bytes, for as long as it is in {p}:bodies
 --   {p}:total     string      the sum of {p}:sizes
 --   {p}:room      string      after Redis ran out of memory: how many bytes of bodies are kept
 --

@@ -9,7 +9,7 @@ from flask import Flask
 
 from core.bus import Notice
 from core.hub import Heard
-from core.memory import Shelf
+from core.shelves import Shelf
 from core.stamps import Stamp
 from tests.core.conftest import BOOK, OWNER, STRANGER, VIEWER, MakeApp, client_of, runtime_of
 from tests.core.notes import switches
