@@ -20,7 +20,7 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        bench-docs bench-screen chaos locks venv
+        bench-docs bench-screen bench-storm chaos locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -68,6 +68,9 @@ bench-screen: $(DEV_STAMP) ## Measure the time from a write to another browser's
 
 chaos: $(DEV_STAMP) ## Kill workers and Redis at random under load. DURATION_S=40 SEED=7: shorter, again.
 	$(IN_VENV) tests.chaos
+
+bench-storm: $(DEV_STAMP) ## Measure one write after which everybody reads again. N=1000: one size.
+	$(IN_VENV) bench.storm
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv

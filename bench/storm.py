@@ -81,12 +81,12 @@ def main() -> None:
     say(str(machine))
     with on_core(CLIENT_CORE), tempfile.TemporaryDirectory(prefix="cw-bench-") as name:
         people = make_people(Path(name), max(sizes))
-        storms = [
-            storm(Path(name), people, size, situation, cached=cached)
-            for size in sizes
-            for situation in ("warm", "cold")
-            for cached in (True, False)
-        ]
+        storms = []
+        for size in sizes:
+            for situation in ("warm", "cold"):
+                for cached in (True, False):
+                    storms.append(storm(Path(name), people, size, situation, cached=cached))
+                    say(str(storms[-1]))
     say(f"\n{table(storms)}")
     told = {"machine": machine, "storms": storms, "ratios": ratios(storms)}
     say(json.dumps(told, default=asdict))
@@ -206,10 +206,11 @@ def _browsers(
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        yield process
-    finally:
-        end(process)
+    with process:
+        try:
+            yield process
+        finally:
+            end(process)
 
 
 def _answer(process: "subprocess.Popen[str]", word: object = None) -> str:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import meanwhile, scale
+from bench import meanwhile, scale, storm
 from bench.browsers import Browsers, browsers
 from bench.comparison import Plan, Result, compare, percentile
 from bench.contenders import CONTENDERS, COURSEWIRE, FLASK_SSE, LIMIT, NCHAN, by_name, data
@@ -285,3 +285,24 @@ def test_every_contender_says_what_it_lacks() -> None:
     for contender in CONTENDERS:
         reason = contender.missing()
         assert reason is None or re.search(r"apt-get install|make bench", reason), reason
+
+
+def test_a_storm_is_counted_in_the_real_workers(tmp_path: Path) -> None:
+    people = make_people(tmp_path, 6)
+
+    found = {
+        (situation, cached): storm.storm(tmp_path, people, 6, situation, cached=cached)
+        for situation in ("warm", "cold")
+        for cached in (True, False)
+    }
+
+    for each in found.values():
+        assert each.fresh == 6
+        assert each.statuses == {"200": each.statuses["200"]}
+        assert sum(each.statements.values()) > each.sessions + each.guards
+    assert all(found[situation, False].runs >= 6 for situation in ("warm", "cold"))
+    assert all(found[situation, True].runs < 6 for situation in ("warm", "cold"))
+    assert found["warm", True].sessions <= 1, "everybody is known but to the action's guard"
+    told = storm.ratios(list(found.values()))
+    assert [ratio["situation"] for ratio in told] == ["warm", "cold"]
+    assert storm.table(list(found.values())).count("\n") == 5

@@ -1,11 +1,13 @@
 """The scripts on a real Valkey and a real Redis; and what happens when neither answers."""
 
 import json
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +31,7 @@ from core.settings import Settings
 from core.stamps import Stamp
 from core.versions import Arrival, Versions
 from tests.core.ledger import KEYS, Ledger
+from tests.faults.proxy import Proxy
 from tests.servers import RedisServer, redis_server, wait_until
 
 BOUND_S = 2.0
@@ -455,6 +458,68 @@ def test_after_an_answer_that_came_too_late_nobody_gets_it_for_another_question(
     assert bus.snapshot().versions == {"a": 1}
 
 
+def test_a_crowd_that_waits_for_connections_does_not_make_redis_look_away(
+    server: RedisServer,
+) -> None:
+    """Each answer takes 30 ms, a question may take 100, and thirty ask over one connection."""
+    with Proxy(Path(server.url.removeprefix("unix://"))) as proxy:
+        proxy.delay(0.03)
+        url = f"redis://127.0.0.1:{proxy.port}"
+        crowded = bus_at(url, redis_timeout_s=0.1, redis_pool_size=2)
+        with ThreadPoolExecutor(30) as pool:
+            asked = [pool.submit(_is_told, crowded) for _ in range(30)]
+            probed = pool.submit(crowded.probe)
+            answered = [future.result() for future in asked]
+        crowded.close()
+
+    assert sum(answered) >= 20, "those whose turn did not come are few"
+    assert crowded._open_after == 0.0
+    assert isinstance(probed.result(), Stamp)
+
+
+def test_those_who_waited_for_a_turn_while_redis_failed_do_not_wait_for_it_again(
+    silent: "Silent",
+) -> None:
+    bus = bus_at(silent.url, redis_timeout_s=0.2, redis_pool_size=1)
+    begun = time.monotonic()
+
+    with ThreadPoolExecutor(20) as pool:
+        answered = [future.result() for future in [pool.submit(_is_told, bus) for _ in range(20)]]
+
+    assert not any(answered)
+    assert time.monotonic() - begun < BOUND_S
+    bus.close()
+
+
+class Busy:
+    """A socket of a worker that had no time to look, until the wait was over."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.waits = 0
+
+    def recv_into(self, buffer: bytearray) -> int:
+        if self._real.gettimeout() != 0:
+            self.waits += 1
+            wait_until(lambda: select.select([self._real], [], [], 0)[0], "answer")
+            raise TimeoutError
+        return self._real.recv_into(buffer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def test_an_answer_that_is_there_when_the_wait_is_over_is_an_answer(bus: Bus) -> None:
+    connection: Any = bus.client.connection_pool.get_connection()
+    connection._parser._sock = busy = Busy(connection._sock)
+
+    connection.send_command("ECHO", "late")
+
+    assert connection.read_response() == "late"
+    assert busy.waits == 1
+    bus.client.connection_pool.release(connection)
+
+
 class Silent:
     """A listener that takes connections and never says a word; it counts them."""
 
@@ -602,6 +667,15 @@ def test_more_askers_than_connections_wait_in_turn_and_none_for_ever(mute: Bus) 
 
     assert not any(outcomes)
     assert time.monotonic() - begun < BOUND_S + 2
+
+
+def _is_told(bus: Bus) -> bool:
+    """Whether one who waits for a turn gets an answer."""
+    try:
+        bus.stamp()
+    except BusUnavailable:
+        return False
+    return True
 
 
 def _answers(bus: Bus) -> bool:

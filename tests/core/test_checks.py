@@ -330,6 +330,10 @@ def test_names_are_unique_in_the_whole_app() -> None:
             @plugin.action(guard=signed_in)
             def write() -> None: ...
 
+            @plugin.guard
+            def readers(me: Me) -> Access:
+                return Access.VIEW
+
             @plugin.on(NoteWritten)
             def count_words(event: NoteWritten) -> None: ...
 
@@ -347,6 +351,7 @@ def test_names_are_unique_in_the_whole_app() -> None:
     assert faults_of(notes(register), other) == [
         f"[notes] Query 'notes.list' {twice}",
         f"[notes] Action 'notes.write' {twice}",
+        f"[notes] Guard 'notes.readers' {twice}",
         (
             "[shelves] Event 'note-written' is declared 2 times (by notes, shelves). Names are "
             "unique; rename one."

@@ -2,13 +2,17 @@
 
 import socket
 from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import gevent.socket
+import httpx
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from core.gunicorn_conf import DrainingWorker
+from tests.servers import gunicorn
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 
@@ -37,3 +41,21 @@ def test_a_connection_accepted_just_before_the_listener_closes_is_answered() -> 
 
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert answer.endswith(f"127.0.0.1 {port}".encode())
+
+
+def test_idle_connections_do_not_keep_others_out(
+    tmp_path: Path, filled_sqlite: Path, valkey: str
+) -> None:
+    """More browsers than the worker has connections have read a page and say nothing more."""
+    environment = {
+        "DATABASE_URL": f"sqlite:///{filled_sqlite / 'db.sqlite3'}",
+        "REDIS_URL": valkey,
+        "COURSEWIRE_UPLOAD_DIR": str(tmp_path / "uploads"),
+        "WEB_CONCURRENCY": "1",
+        "COURSEWIRE_CONNECTIONS_PER_WORKER": "20",
+    }
+    with gunicorn(tmp_path, **environment) as server, ExitStack() as browsers:
+        for _ in range(50):
+            browser = browsers.enter_context(httpx.Client(base_url=server.url, timeout=20))
+
+            assert browser.get("/healthz").status_code == 200
