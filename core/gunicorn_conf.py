@@ -30,10 +30,10 @@ class DrainingWorker(GeventWorker):
     """gevent's worker, which lets go of idle connections: of those too many, and while it drains.
 
     gunicorn counts a connection on which a browser says nothing as work, and waits for it until
-    `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. And once there
-    are `worker_connections`, it takes no new one until a browser closes. Half-closing
-    loses no request that has arrived: it is still read and answered. One that is on its way then
-    would be lost, so a connection is let go of only after a while without a word::
+    `graceful_timeout` is over: every deploy and every Ctrl-C would take that long. And once it has
+    `worker_connections` of them, it takes no other until a browser closes one. Half-closing loses
+    no request that has arrived: it is still read and answered. One that is on its way then would be
+    lost, so a connection is let go of only after a while without a word::
 
         browser   connects ── POST ──►
         worker    accepts ── is told to end ── half-closes at once ── reads: nothing came
@@ -51,7 +51,7 @@ class DrainingWorker(GeventWorker):
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:  # noqa: ARG002  gunicorn's
         """Serve one connection; it is idle until its first request."""
-        self._idles(client)
+        self._idle_since[client] = time.monotonic()
         try:
             address: Any = _Address(client)
             super().handle(address, client, addr)
@@ -62,23 +62,15 @@ class DrainingWorker(GeventWorker):
         """Serve one request; its connection is idle before and after."""
         self._idle_since.pop(sock, None)
         handled = super().handle_request(listener_name, req, sock, addr)
-        self._idles(sock)
+        self._idle_since[sock] = time.monotonic()
         return handled
-
-    def _idles(self, client: socket.socket) -> None:
-        self._idle_since[client] = time.monotonic()
-        if len(self._idle_since) > self.cfg.worker_connections * _IDLE_SHARE:
-            longest, since = next(iter(self._idle_since.items()))
-            if time.monotonic() - since >= _QUIET_S:
-                del self._idle_since[longest]
-                _let_go(longest)
 
     def notify(self) -> None:
         """Tell the master that the worker lives: once a second, also while it drains."""
         super().notify()
-        if self.alive:
-            return
-        for client, since in self._idle_since.items():
+        spared = int(self.cfg.worker_connections * _IDLE_SHARE) if self.alive else 0
+        longest_first = list(self._idle_since.items())
+        for client, since in longest_first[: max(0, len(longest_first) - spared)]:
             if time.monotonic() - since >= _QUIET_S:
                 _let_go(client)
 
