@@ -174,7 +174,7 @@ class Hub:
         """
         with self._lock:
             if self._connected:
-                self._back_since = now()
+                self._back_since = self._clock.now()
 
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
