@@ -20,7 +20,7 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        bench-docs bench-screen bench-storm chaos locks venv
+        bench-away bench-docs bench-screen bench-storm chaos locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -62,6 +62,8 @@ bench-scale: $(DEV_STAMP) ## Measure what the fan-out costs with more browsers, 
 bench-docs: ## Measure both in full, for docs/performance.md: tables, and plots in docs/images. Half an hour.
 	$(MAKE) bench
 	$(MAKE) bench-scale
+bench-away: $(DEV_STAMP) ## Measure what a write costs more while Redis is away, and how soon all is well again.
+	$(IN_VENV) bench.away
 
 bench-screen: $(DEV_STAMP) ## Measure the time from a write to another browser's screen (needs Chromium).
 	$(IN_VENV) bench.write_to_screen
