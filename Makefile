@@ -62,6 +62,7 @@ bench-scale: $(DEV_STAMP) ## Measure what the fan-out costs with more browsers, 
 bench-docs: ## Measure both in full, for docs/performance.md: tables, and plots in docs/images. Half an hour.
 	$(MAKE) bench
 	$(MAKE) bench-scale
+
 bench-away: $(DEV_STAMP) ## Measure what a write costs more while Redis is away, and how soon all is well again.
 	$(IN_VENV) bench.away
 

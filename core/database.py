@@ -18,7 +18,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from core.errors import CoursewireError
@@ -112,7 +112,7 @@ def reading() -> Iterator[Session]:
     try:
         yield db.session()
     finally:
-        db.session.remove()
+        _remove_session()
 
 
 def release_session() -> None:
@@ -144,6 +144,15 @@ def writing(*, at_first_use: bool = False) -> Iterator[Session]:
         yield session
         session.commit()
     finally:
+        _remove_session()
+
+
+def _remove_session() -> None:
+    """End the session of this context, also one whose connection died in the middle."""
+    try:
+        db.session.remove()
+    except PendingRollbackError:
+        db.session.rollback()
         db.session.remove()
 
 

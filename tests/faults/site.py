@@ -163,7 +163,9 @@ class Writer:
             self._ledger.end(commit, State.UNKNOWN)
             return None
         if answer.status_code != 200:
-            self._ledger.end(commit, State.REFUSED)
+            # A database that goes away in the middle of COMMIT tells nobody what came of it.
+            away = answer.status_code >= 500
+            self._ledger.end(commit, State.UNKNOWN if away else State.REFUSED)
             return None
         self._title = title
         self.committed += 1

@@ -47,7 +47,8 @@ def test_a_wait_for_sqlites_lock_never_stalls_the_beats(
         begun = time.monotonic()
         writers = [writing.enter_context(Writer(site, ledger, n, 0.01)) for n in (1, 2, 3)]
         wait_until(
-            lambda: all(s.beats[-1] > begun + LOCKED_S for s in screens), "beats during the lock"
+            lambda: all(s.beats and s.beats[-1] > begun + LOCKED_S for s in screens),
+            "beats during the lock",
         )
         assert not any(writer.committed for writer in writers), "they wait for the lock"
         other.rollback()
@@ -191,8 +192,9 @@ def test_connections_that_postgresql_ends_cost_a_write_at_most_and_never_half_of
         let_them_write(writers)
         for writer in writers:
             writer.close()
+        ledger.repeated = len(ledger.commits)  # their rows' deletions may have been cut off
 
-    assert states(ledger) <= {State.COMMITTED, State.REFUSED}
+    assert states(ledger) <= {State.COMMITTED, State.UNKNOWN}
     assert not any(screen.heard("bye") for screen in screens), "streams are none of its business"
 
 
@@ -205,12 +207,15 @@ def test_while_postgresql_is_away_writes_are_refused_and_streams_stay(
         let_them_write([writer])
 
         on_postgres.proxy.refuse()
-        wait_until(lambda: State.REFUSED in states(ledger), "refusal")
+        wait_until(lambda: State.UNKNOWN in states(ledger), "refusal")
         gone_at = time.monotonic()
-        wait_until(lambda: all(s.beats[-1] > gone_at + 1 for s in screens), "beats meanwhile")
+        wait_until(
+            lambda: all(s.beats and s.beats[-1] > gone_at + 1 for s in screens), "beats meanwhile"
+        )
         on_postgres.proxy.heal()
 
         let_them_write([writer])
+        ledger.repeated = len(ledger.commits)
     assert not any(screen.heard("bye") or screen.heard("degraded") for screen in screens)
 
 
