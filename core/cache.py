@@ -14,7 +14,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.bodies import Bodies
 from core.bus import Bus, Recalled
@@ -40,10 +40,14 @@ _LARGEST_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a key shows, current at ``stamp``; without one while Redis is away."""
+    """What a key shows, current at ``stamp``; without one while Redis is away.
+
+    ``ahead``: it may show more than is published, so what is kept elsewhere may show less.
+    """
 
     bodies: Bodies
     stamp: Stamp | None
+    ahead: bool = False
 
 
 class Cache:
@@ -82,7 +86,8 @@ class Cache:
         if not self._settings.cache_bytes:
             return self._read_now(read)
         if bypass or not self._hub.settled:
-            return self._flights.share((key.text, "now"), lambda: self._read_now(read))
+            found = self._flights.share((key.text, "now"), lambda: self._read_now(read))
+            return replace(found, ahead=not self._hub.settled)
         remembered = self._remembered(key, floor)
         if remembered is not None:
             return remembered

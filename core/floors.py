@@ -3,6 +3,15 @@
 A program sends its floor in a header. A browser that goes from page to page carries the stamp of
 its last action in a short-lived cookie; ``bypass`` there means that the action is not published
 yet, so that nothing remembered may answer.
+
+The same is asked for a few seconds after an answer that may show what is not published yet: the
+next one, of another worker, must not show less.
+
+::
+
+    worker A, cut off from Redis    commits ─ answers: shows it, ``bypass``
+    worker B                                       asked next: ``bypass``, reads the database
+    any sweeper                                                    publishes it within seconds
 """
 
 from flask import Response, g, request
@@ -14,6 +23,7 @@ COOKIE = "live_floor"
 BYPASS = "bypass"
 HEADER = "Live-Floor"
 _COOKIE_AGE_S = 60
+_AHEAD_S = 10
 
 
 def floor_of_header() -> Stamp | None:
@@ -58,10 +68,20 @@ def allows_memory(heard: Stamp) -> bool:
 
 def remember_floor(response: Response, stamp: Stamp | None) -> None:
     """Let the next page, on whatever worker, be at or above *stamp*; ``None`` asks the database."""
+    _set(response, str(stamp) if stamp is not None else BYPASS, _COOKIE_AGE_S)
+
+
+def remember_that_it_is_ahead(response: Response) -> Response:
+    """Let what this browser reads next show no less than *response* does."""
+    _set(response, BYPASS, _AHEAD_S)
+    return response
+
+
+def _set(response: Response, value: str, age_s: int) -> None:
     response.set_cookie(
         COOKIE,
-        str(stamp) if stamp is not None else BYPASS,
-        max_age=_COOKIE_AGE_S,
+        value,
+        max_age=age_s,
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,

@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, after_this_request, current_app, g
 from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
@@ -15,7 +15,7 @@ from core.access import Access, Me, current_me
 from core.bodies import Bodies, Body
 from core.current import current_runtime
 from core.database import reading
-from core.floors import bypasses_memory
+from core.floors import bypasses_memory, remember_that_it_is_ahead
 from core.freshness.observation import as_part, observing
 from core.queries import Key, Part
 from core.stamps import Stamp
@@ -68,6 +68,8 @@ def read_key(key: Key, floor: Stamp | None) -> Reading | None:
         key, floor, lambda: Context().run(make_bodies, app, key, me), bypass=bypasses_memory()
     )
     runtime.freshness.saw(key, me, found, began, outages)
+    if found.ahead:
+        after_this_request(remember_that_it_is_ahead)
     return Reading(key, access, found.stamp, found.bodies)
 
 

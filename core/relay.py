@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 from pydantic import ValidationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.bus import Notice
-from core.database import db, now, reading, writing
+from core.database import UtcDateTime, db, now, reading, writing
 from core.errors import BusUnavailable, CoursewireError
 from core.events import Event
 from core.outbox import ActionAnswer, OutboxEvent, OutboxReaction
@@ -45,6 +45,12 @@ _ATTEMPTS = 5
 _REACTION_ATTEMPTS = 12
 _LONGEST_WAIT_S = 600
 _ANSWERS_KEPT = timedelta(hours=24)
+
+_MOMENT = bindparam("moment", type_=UtcDateTime())
+_DUE = select(
+    exists().where(OutboxEvent.parked_at.is_(None), OutboxEvent.due_at <= _MOMENT),
+    exists().where(OutboxReaction.parked_at.is_(None), OutboxReaction.due_at <= _MOMENT),
+)
 
 
 class Relay:
@@ -110,12 +116,7 @@ class Relay:
     def sweep(self) -> int:
         """Publish every due row; returns how many were published. Needs an app context."""
         published = 0
-        while not self._stopping.is_set():
-            try:
-                self._runtime.bus.probe()
-            except BusUnavailable:
-                self._runtime.hub.doubt()
-                break
+        while not self._stopping.is_set() and self._redis_answers():
             claimed = self._claim()
             done = self._publish_claimed(claimed)
             published += len(done)
@@ -295,6 +296,26 @@ class Relay:
                 row.due_at = now() + timedelta(seconds=_wait_s(row))
                 row.parked_at = now() if row.attempts >= _REACTION_ATTEMPTS else None
 
+    def _round(self) -> None:
+        """Do what is due; when that is nothing, as it mostly is, one statement has told."""
+        with reading() as session:
+            events, reactions = session.execute(_DUE, {"moment": now()}).one()
+        if events:
+            self.sweep()
+        else:
+            self._redis_answers()
+        if reactions:
+            self.react()
+
+    def _redis_answers(self) -> bool:
+        """Whether Redis takes what is to be published."""
+        try:
+            self._runtime.bus.probe()
+        except BusUnavailable:
+            self._runtime.hub.doubt()
+            return False
+        return True
+
     def _sweep_for_ever(self) -> None:
         forgotten_at = now()
         while not self._stopping.is_set():
@@ -303,8 +324,7 @@ class Relay:
             self._nudge.clear()
             try:
                 with self._app.app_context():
-                    self.sweep()
-                    self.react()
+                    self._round()
                     if now() - forgotten_at > timedelta(hours=1):
                         forgotten_at = now()
                         self.forget_answers()

@@ -147,14 +147,10 @@ class Runtime:
         """What *read* returns, or that of another request which asks the same just now.
 
         A browser that comes back reads all its keys at once, and opens its stream. Only requests
-        with the same floors share: what is new enough for one need not be for the other. Who
-        bypasses memory shares with nobody: an earlier read may not show what they just did.
+        with the same floors share: what is new enough for one need not be for the other.
         """
         release_session()
-        floors = floors_of_request()
-        if floors is None:
-            return read()
-        found: T = self._flights.share((name, floors), read)
+        found: T = self._flights.share((name, floors_of_request()), read)
         return found
 
     def _remembered(self, shelf: Shelf[T], name: Hashable) -> T | None:

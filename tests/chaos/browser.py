@@ -7,9 +7,11 @@ Where it is simpler than the real one:
 3. It reads JSON or fragments, and compares bodies instead of morphing them into a page.
 4. It ignores `Live-Key`: it asks only for keys in their canonical spelling.
 5. It tells only how often it moved on a key, not that it is troubled about one.
+6. Of the cookies it keeps only `live_floor`.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -56,6 +58,25 @@ class Watched:
             self.timer = None
 
 
+class FloorCookie:
+    """The cookie ``live_floor``, as a browser keeps it."""
+
+    def __init__(self) -> None:
+        self._value = ""
+        self._until = 0.0
+
+    @property
+    def sent(self) -> str:
+        """What is added to the header of a request."""
+        return f"; {self._value}" if time.monotonic() < self._until else ""
+
+    def take(self, said: str) -> None:
+        """Keep what a ``Set-Cookie`` header says of it."""
+        found = re.match(r"(live_floor=[^;]*);.*\bMax-Age=(\d+)", said)
+        if found is not None:
+            self._value, self._until = found[1], time.monotonic() + int(found[2])
+
+
 class Browser:
     """It keeps what is shown of every key of its seat as new as our browser code would.
 
@@ -76,6 +97,7 @@ class Browser:
         self._note = note
         self._body = body
         self._headers = {"Cookie": seat.cookie}
+        self._floor = FloorCookie()
         self._watched = {key: Watched() for key in seat.keys}
         self._poll: asyncio.Task[None] | None = None
         self._reads: set[asyncio.Task[bool]] = set()
@@ -175,6 +197,7 @@ class Browser:
 
     async def _fetch(self, key: str, floor: Stamp | None, etag: str | None) -> Fetched:
         headers = {**self._headers, "Accept": _ACCEPT[self._seat.keys[key]]}
+        headers["Cookie"] += self._floor.sent
         if floor is not None:
             headers["Live-Floor"] = str(floor)
         if etag is not None:
@@ -184,6 +207,7 @@ class Browser:
             answer = await self._gate.ask("GET", path, headers, deadline_s=_LONGEST_READ_S)
         except Unanswered:
             return Fetched("failed")
+        self._floor.take(answer.headers.get("set-cookie", ""))
         return _understand(answer, with_floor=floor is not None)
 
     def _take(self, key: str, watched: Watched, fetched: Fetched, begun: float) -> float:

@@ -408,6 +408,29 @@ def test_what_one_publication_could_not_tell_is_shown_although_redis_was_never_a
     assert hub.outages == 0
 
 
+def test_who_was_shown_what_is_not_published_is_not_shown_less_by_another_worker(
+    start: Start, own_redis: RedisServer, make_app: MakeApp, sqlite_url: str
+) -> None:
+    """One worker is cut off from Redis, and another has an older body that counts as current."""
+    cluster = start(1)
+    assert cluster.notes() == []
+    cut_off = make_app(sqlite_url, redis_url="unix:///nonexistent")
+    body = {"book_id": BOOK, "text": "unpublished"}
+    assert client_of(cut_off).post("/a/notes/write", json=body).get_json()["stamp"] is None
+
+    browser = client_of(cut_off, VIEWER)
+    assert browser.get(LIST).get_json()["notes"] == ["unpublished"]
+    said = browser.get_cookie("live_floor")
+    assert said is not None
+    assert (said.value, said.max_age) == ("bypass", 10)
+    elsewhere = client_of(cluster.workers[0], VIEWER)
+    assert elsewhere.get(LIST).get_json()["notes"] == []
+    elsewhere.set_cookie("live_floor", said.value)
+
+    assert elsewhere.get(LIST).get_json()["notes"] == ["unpublished"]
+    assert "Set-Cookie" not in elsewhere.get(LIST).headers, "a worker that is well renews nothing"
+
+
 def test_without_a_budget_every_read_asks_the_database(
     start: Start, own_redis: RedisServer
 ) -> None:
