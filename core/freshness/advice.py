@@ -86,7 +86,9 @@ def _wanted(question: Question) -> dict[str, Any]:
 
 def _params(question: Question) -> str:
     values: Iterable[Any] = _wanted(question).values()
-    return repr(tuple(values)) if isinstance(question, KeyQuestion) else f"{next(iter(values))}"
+    if isinstance(question, KeyQuestion):
+        return repr(tuple(values))
+    return f"the user's id, {next(iter(values))}"
 
 
 def _namespace(question: Question) -> str:

@@ -34,13 +34,13 @@ class MissedInvalidation:
         return (self.by, self.events, self.owner)
 
     def __str__(self) -> str:
-        what = "what a user may see by" if self.namespace == "access" else "what"
-        shows = "says" if self.namespace == "access" else "shows"
+        what = f"what '{self.key}' shows"
+        if self.namespace == "access":
+            what = f"what user {self.key.partition(':')[2]} may do ('{self.key}')"
         emitted = f"emitted {_and(self.events)}" if self.events else "emitted no event"
         heard = f"is stale on {_and(self.heard)}" if self.heard else "is stale on no event"
         return (
-            f"Missed invalidation: {self.by} changed {what} '{self.key}' {shows}, and nothing "
-            "named that key.\n"
+            f"Missed invalidation: {self.by} changed {what}, and nothing named that key.\n"
             f"  It {emitted}, and wrote {_tables(self.tables)}.\n"
             f"  {self.owner} of the plugin '{self.plugin}' reads that, and {heard}.\n"
             f"  Write: {self.line}\n"

@@ -17,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from core.freshness.findings import ClockRead, Finding, MissedInvalidation
 from core.freshness.judge import Judge, Judgement, Verdict
 from core.freshness.observation import Sight, Wrote, observe
 from core.freshness.questions import (
+    GONE,
     GrantQuestion,
     KeyQuestion,
     Question,
@@ -44,7 +45,7 @@ from core.freshness.questions import (
     content_of,
 )
 from core.freshness.schema import Schema
-from core.freshness.statements import CLOCK, OWN_TABLES, Tables
+from core.freshness.statements import CLOCK, EVERYTHING, OWN_TABLES, Tables
 from core.freshness.suspects import Suspect, Suspects
 from core.freshness.waste import Waste
 from core.freshness.writes import OUTSIDE, Fact, Write
@@ -169,7 +170,7 @@ class FreshnessGuard:
     ) -> None:
         """A guard's answer is remembered from now on."""
         if self.running and heard.stamp is not None:
-            question = GrantQuestion(guard, me, values, self._decide)
+            question = GrantQuestion(guard, me, values, self._decide, self._still_shows)
             self._note(question, Seen((access,), sight.reads), heard, began)
 
     def committed(self, work: "Work") -> None:
@@ -256,6 +257,16 @@ class FreshnessGuard:
     def _decide(self, guard: Guard, me: Me | None, values: Any) -> Access:
         with reading():
             return self._runtime.registry.grant(guard, me, values)
+
+    def _still_shows(self, guard: Guard, me: Me, values: Mapping[str, Any]) -> bool:
+        """Whether a query under *guard* has something to show, where any could be asked."""
+        shown = []
+        for query in self._runtime.registry.queries:
+            if query.guard is guard and all(p.is_me or p.name in values for p in query.required):
+                given = [me if p.is_me else values[p.name] for p in query.required]
+                question = KeyQuestion(query.key(*given), me, self._read)
+                shown.append(question.ask().content != GONE)
+        return any(shown) or not shown
 
     # What it does in the background
 
@@ -357,7 +368,7 @@ class FreshnessGuard:
         found = MissedInvalidation(
             by=write.by,
             events=tuple(dict.fromkeys(fact.name for fact in write.events)),
-            tables=tuple(sorted(tables)),
+            tables=(EVERYTHING,) if EVERYTHING in write.tables else tuple(sorted(tables)),
             namespace=_namespace(question),
             key=question.keys[0],
             owner=reader.label,

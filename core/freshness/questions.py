@@ -18,6 +18,7 @@ Content: TypeAlias = tuple[Hashable, ...]
 GONE: Content = ("gone",)
 
 ReadBodies = Callable[[Key, Me | None], Bodies]
+StillShows = Callable[[Guard, Me, Mapping[str, Any]], bool]
 Decide = Callable[[Guard, Me | None, Mapping[str, Any]], Access]
 
 
@@ -82,12 +83,17 @@ class KeyQuestion:
 
 @dataclass(frozen=True)
 class GrantQuestion:
-    """What *me* may do by *guard*, given the values of its parameters."""
+    """What *me* may do by *guard*, given the values of its parameters.
+
+    *still_shows* says whether there is anything left to see: who asks for what is gone may be told
+    so by the query as well as by the guard.
+    """
 
     guard: Guard
     me: Me
     values: Mapping[str, Any]
     decide: Decide
+    still_shows: StillShows
 
     @property
     def name(self) -> Hashable:
@@ -103,11 +109,13 @@ class GrantQuestion:
         """The access."""
         with observing() as sight:
             access = self.decide(self.guard, self.me, self.values)
+        if access is Access.NONE and not self.still_shows(self.guard, self.me, self.values):
+            return Seen(GONE, sight.reads)
         return Seen((access,), sight.reads)
 
     def is_stale(self, old: Content, new: Content) -> bool:
         """Only what is lost: what was refused is never remembered."""
-        return new < old
+        return new != GONE and new < old
 
 
 def content_of(bodies: Bodies) -> Content:

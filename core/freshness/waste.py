@@ -42,13 +42,18 @@ class Waste:
 
     def refilled(self, key: str, namespace: str, *, same: bool) -> None:
         """Note that *key* was read again, and whether it shows the same as before."""
+        cause = self.cause_of(key)
         with self._lock:
-            cause = next((self._causes[n] for n in prefixes(key) if n in self._causes), None)
             if cause is None or ((cause, namespace) not in self.pairs and self._is_full):
                 return
             refills = self.pairs.setdefault((cause, namespace), Refills())
             refills.read += 1
             refills.same += same
+
+    def cause_of(self, key: str) -> str | None:
+        """What named *key*, or a prefix of it, last."""
+        with self._lock:
+            return next((self._causes[n] for n in prefixes(key) if n in self._causes), None)
 
     @property
     def _is_full(self) -> bool:
