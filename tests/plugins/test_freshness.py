@@ -37,8 +37,8 @@ class World:
     done: int = 0
     refused: int = 0
 
-    def look(self, person: str) -> dict[str, Any]:
-        """Read every screen of the course; what it shows is what the next action may name."""
+    def look(self, person: str) -> None:
+        """Read every screen of the course."""
         found: dict[str, Any] = {}
         for path in (
             "courses/list",
@@ -55,7 +55,6 @@ class World:
         for video in (found["media/list"] or {"rows": []})["rows"][:4]:
             self.read(person, f"media/detail/{video['media_file_id']}")
             self.read(person, f"media/usage/{video['media_file_id']}")
-        return found
 
     def read(self, person: str, path: str) -> Any:
         response = self.people[person].get(f"/q/{path}", follow_redirects=True)
@@ -84,9 +83,10 @@ def world(settings: Settings) -> Iterator[World]:
 
 def step(world: World, draw: random.Random) -> None:
     """One random action of one random person, about what the owner sees now."""
-    shown = world.look("owner")
+    paths = ("courses/list", f"courses/detail/{COURSE}", f"chapters/list/{COURSE}", "media/list")
+    shown = {path: world.read("owner", path) for path in paths}
     person = draw.choice(["owner", "owner", "editor", "viewer"])
-    if draw.random() < 0.5:
+    if draw.random() < 0.25:
         world.look(person)
     chapters = shown[f"chapters/list/{COURSE}"] or []
     media = [row["media_file_id"] for row in shown["media/list"]["rows"]]
@@ -94,8 +94,6 @@ def step(world: World, draw: random.Random) -> None:
     title = f"{draw.choice(['Alpha', 'Beta', 'Gamma'])} {draw.randrange(1000)}"
     choices: list[tuple[str, dict[str, Any]]] = [
         ("chapters/add", {"course_id": COURSE, "title": title}),
-        ("media/add-url", {"title": title, "url": "https://video.test/a.mp4"}),
-        ("courses/add", {"title": title}),
         (
             "courses/set-member",
             {
@@ -105,6 +103,13 @@ def step(world: World, draw: random.Random) -> None:
             },
         ),
     ]
+    if len(media) < 20:
+        choices += [("media/add-url", {"title": title, "url": "https://video.test/a.mp4"})] * 2
+    others = [course["id"] for course in shown["courses/list"] if course["id"] != COURSE]
+    if len(others) < 3:
+        choices.append(("courses/add", {"title": title}))
+    else:
+        choices.append(("courses/remove", {"course_id": draw.choice(others)}))
     detail = shown[f"courses/detail/{COURSE}"]
     was = {name: detail[name] for name in ("title", "description", "status")}
     choices.append(("courses/edit", {"course_id": COURSE, **was, "title": title, "was": was}))
