@@ -21,7 +21,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDeco
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from core.errors import CoursewireError
+from core.errors import CoursewireError, Unavailable
 from core.freshness.observation import note_clock
 from core.settings import Settings
 
@@ -142,9 +142,23 @@ def writing(*, at_first_use: bool = False) -> Iterator[Session]:
         if not at_first_use:
             session.connection()
         yield session
-        session.commit()
+        session.flush()
+        _commit(session)
     finally:
         _remove_session()
+
+
+def _commit(session: Session) -> None:
+    """Commit; a connection that dies right then leaves nobody knowing whether it was done."""
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(
+            "The database stopped answering while it saved this. It may be saved or not: look "
+            "before you send it again."
+        ) from error
 
 
 def _remove_session() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, event, func, insert, select, update
 
 from core import CoursewireError, Event, db, emit, now, reading, say, transaction
 from core.database import writing
@@ -486,3 +487,28 @@ def test_kept_answers_are_forgotten_after_a_day(notes_app: Flask) -> None:
 
     assert [row.idempotency_key for row in rows(notes_app, ActionAnswer)] == ["new"]
     assert {row.user_id for row in rows(notes_app, ActionAnswer)} == {OWNER}
+
+
+def test_a_connection_that_dies_while_it_commits_is_answered_with_what_is_known(
+    make_app: MakeApp, only_postgresql_url: str
+) -> None:
+    """The server is told to commit; its answer never comes."""
+    app = make_app(only_postgresql_url, fill=True)
+    with app.app_context():
+        engine = db.engine
+
+    def cut(connection: Connection) -> None:
+        pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+        with psycopg.connect(only_postgresql_url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    event.listen(engine, "commit", cut)
+    response = write(client_of(app), "a")
+    event.remove(engine, "commit", cut)
+
+    assert response.status_code == 503
+    assert response.get_json()["detail"] == (
+        "The database stopped answering while it saved this. It may be saved or not: look before "
+        "you send it again."
+    )
+    assert write(client_of(app), "b").status_code == 200
