@@ -65,6 +65,19 @@ def registry() -> Registry:
     return found
 
 
+def test_what_is_guaranteed_is_proven_by_tests_that_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (DOCS / "guarantees.md").read_text()))
+    functions = {
+        node.name
+        for _, module in sources("tests")
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert len(named) > 50
+    assert named <= functions, f"there is no test {', '.join(sorted(named - functions))}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", prose(page))
