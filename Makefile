@@ -20,7 +20,7 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        bench-away bench-docs bench-screen bench-storm chaos locks venv
+        bench-away bench-docs bench-guard bench-screen bench-storm chaos locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -74,6 +74,9 @@ chaos: $(DEV_STAMP) ## Kill workers and Redis at random under load. DURATION_S=4
 
 bench-storm: $(DEV_STAMP) ## Measure one write after which everybody reads again. N=1000: one size.
 	$(IN_VENV) bench.storm
+
+bench-guard: $(DEV_STAMP) ## Measure what the freshness guard costs an action: off, heal, strict.
+	$(IN_VENV) bench.guard
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv
