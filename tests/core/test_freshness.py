@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -14,9 +17,9 @@ from core.freshness.guard import FreshnessGuard
 from tests.conftest import act, dispose
 from tests.core import progress
 from tests.core.conftest import runtime_of
-from tests.core.listening import listening_here
+from tests.core.listening import listening, listening_here
 from tests.plugins.story import COURSE, add_videos, on_sqlite, read
-from tests.servers import wait_until
+from tests.servers import RedisServer, gunicorn, wait_until
 
 Mode = Literal["strict", "heal", "off"]
 
@@ -156,3 +159,42 @@ def test_switched_off_it_observes_nothing(serve: Callable[[Mode], Flask]) -> Non
     report = guard_of(app).report()
     assert (report.answers, report.verdicts, report.findings) == (0, {}, ())
     assert guard_of(app)._thread is None
+
+
+def test_under_gunicorn_each_worker_heals_the_screens_of_the_other(
+    settings: Settings, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    environment = {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": own_redis.url,
+        "WEB_CONCURRENCY": "2",
+        "COURSEWIRE_HEARTBEAT_S": "0.5",
+        "COURSEWIRE_UPLOAD_DIR": str(settings.upload_dir),
+    }
+    app = "tests.core.progress_wsgi:app"
+    afresh = httpx.Limits(max_keepalive_connections=0)  # so that any worker may answer
+    with (
+        gunicorn(tmp_path, app=app, **environment) as server,
+        httpx.Client(base_url=server.url, timeout=20, limits=afresh) as client,
+        ExitStack() as streams,
+    ):
+        sign_in = {"email": "owner@example.test", "password": "demo"}
+        client.post("/a/accounts/sign-in", json=sign_in).raise_for_status()
+        before = client.get(f"/q/progress/summary/{COURSE}").json()["videos"]
+        key = f"progress:summary:{COURSE}"
+        watching = [streams.enter_context(listening(client, key)) for _ in range(6)]
+        for stream in watching:
+            stream.next("hello")
+        chapter = client.get(f"/q/chapters/list/{COURSE}").json()[-1]["id"]
+        video = {"title": "A new video", "url": "https://video.test/a.mp4"}
+        media = client.post("/a/media/add-url", json=video).json()["result"]["media_file_id"]
+
+        body = {"chapter_id": chapter, "media_ids": [media]}
+        client.post("/a/chapters/link-media", json=body).raise_for_status()
+
+        told = [stream.next("stale") for stream in watching]
+        assert {each.data["cause"] for each in told} == {"healed"}
+        answer = client.get(f"/q/progress/summary/{COURSE}", headers={"Live-Floor": told[0].id})
+        assert answer.json() == {"videos": before + 1}
+        log = server.log.read_text()
+    assert 'Write: @plugin.query("summary", …, stale_on=[ChapterAdded, ' in log
