@@ -320,7 +320,8 @@ class FreshnessGuard:
             return
         self._tell_others([write for write, local in writes if local])
         with self.budget.spending():
-            answers = self.answers.all()
+            # What was named already is read again before anybody sees it.
+            answers = [answer for answer in self.answers.all() if self._holds(answer)]
             for write, _ in writes:
                 changed = schema.written(write.tables, write.deletes)
                 self._recent.append((write, changed))
