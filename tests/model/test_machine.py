@@ -12,7 +12,7 @@ from tests.model.machine import Machine
 from tests.model.mistakes import MISTAKES
 from tests.model.world import Parts
 
-HOLDS, FINDS = 150, 500
+HOLDS, FINDS = 150, 2000
 """Worlds that are tried: of the right kind, and at most to find a mistake."""
 
 
