@@ -324,10 +324,13 @@ class Hub:
         lost = self._watchers.losing_access(notice.keys)
         if notice.reset:
             lost = [stream for stream in self._watchers if stream.access_key is not None]
+        if named is not None:
+            self._fanout.end(lost, "access", 0, _access(stamp))
         if named is None or self._watchers.are_watched(named):
             announcement = Announcement(notice.cause, notice.trace, stamp, spread_ms)
             self._fanout.announce(named, announcement)
-        self._fanout.end(lost, "access", spread_ms, None if notice.reset else _access(stamp))
+        if named is None:
+            self._fanout.end(lost, "access", spread_ms)
 
     def versions_of(self, snapshot: Snapshot) -> Versions:
         """What answers stamps from *snapshot* on."""
@@ -365,14 +368,17 @@ class Hub:
         same = before is not None and before.generation == fresh.stamp.generation
         spread_ms = _spread_ms(len(self._watchers))
         cause = "resume" if same else "reset"
-        if changed:
-            self._fanout.announce(changed, Announcement(cause, "", fresh.stamp, spread_ms))
         lost = [
             stream
             for stream in self._watchers
             if stream.access_key is not None and not fresh.is_current(stream.access_key, before)
         ]
-        self._fanout.end(lost, "access", spread_ms, _access(fresh.stamp) if same else None)
+        if same:
+            self._fanout.end(lost, "access", spread_ms, _access(fresh.stamp))
+        if changed:
+            self._fanout.announce(changed, Announcement(cause, "", fresh.stamp, spread_ms))
+        if not same:
+            self._fanout.end(lost, "access", spread_ms)
 
     def _compare(self) -> None:
         """Find a lost last notice, which no later number betrays.
@@ -433,7 +439,8 @@ def _access(stamp: Stamp) -> Announcement:
     """What is said to streams that end because their user may do something else as of *stamp*.
 
     All they show may depend on that, and their notice does not name it. They come back with
-    *stamp*, so it must be said before they go.
+    *stamp*, so it must be said before they go; and before the notice itself, since a browser that
+    hears only the first of two frames with one stamp takes it for all there is.
     """
     return Announcement("access", "", stamp)
 

@@ -121,7 +121,8 @@ class PulledStream(Stream):
     ) -> None:
         """Tell the browser to refetch *keys*, together with what it has not been told yet."""
         with self._lock:
-            self._late.add(keys, announcement)
+            if not self._last:
+                self._late.add(keys, announcement)
         self._wake.set()
 
     def send(self, encoded: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from core.bodies import Bodies
 from core.bus import Snapshot
 from core.cache import Cache, Found
-from core.fanout import BEAT_SLOTS
+from core.fanout import BEAT_SLOTS, _End
 from core.hub import Heard
 from core.keys import access_key
 from core.queries import Key
@@ -138,12 +138,14 @@ class BeatsFirst(TurnedHub):
 
 
 class ForgetfulHub(TurnedHub):
-    """Who may do something else is sent away, and not told that all they show is stale."""
+    """Who may do something else hears the notice, and not that all they show is stale."""
 
     def fan_out(self) -> None:
-        for item in self._fanout._waiting:
-            if hasattr(item, "announcement") and hasattr(item, "encoded"):
+        waiting = self._fanout._waiting
+        for item in waiting:
+            if isinstance(item, _End):
                 item.announcement = None
+        waiting.sort(key=lambda item: isinstance(item, _End))
         super().fan_out()
 
 
