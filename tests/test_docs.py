@@ -20,6 +20,7 @@ import pytest
 import core
 from core import Settings, create_app
 from core.registry import Registry
+from tests.model.mistakes import MISTAKES
 from tests.servers import end, free_port, missing, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,13 @@ def test_what_is_guaranteed_is_proven_by_tests_that_exist() -> None:
 
     assert len(named) > 50
     assert named <= functions, f"there is no test {', '.join(sorted(named - functions))}"
+
+
+def test_every_planted_mistake_stands_with_what_catches_it() -> None:
+    _, _, table = (DOCS / "guarantees.md").read_text().partition("| mistake | caught as |\n")
+    rows = re.findall(r"^\| (.+) \| ([a-z, ]+) \|$", table, re.MULTILINE)
+
+    assert dict(rows) == {name: ", ".join(m.caught_by) for name, m in MISTAKES.items()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
