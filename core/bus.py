@@ -165,10 +165,7 @@ class Bus:
 
     def tell_writes(self, text: str) -> None:
         """Tell every worker's freshness guard of writes; nobody is told again."""
-        try:
-            self.client.publish(self.writes_channel, text)
-        except (RedisError, OSError) as error:
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        self._ask(lambda keys, args: self.client.publish(*keys, *args), ("writes",), (text,))
 
     def reset(self, cause: str, trace: str) -> Stamp:
         """Make every stamp before now void, and tell every browser to read again."""

@@ -112,7 +112,7 @@ class Hub:
             return self._versions.stamp if self._versions is not None and self._connected else None
 
     @property
-    def heard(self) -> "Heard":
+    def heard(self) -> Heard:
         """How far everything has been heard, and how often Redis was away before."""
         with self._lock:
             return Heard(self.stamp, self.outages)
