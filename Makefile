@@ -9,6 +9,12 @@ MAKEFLAGS += --no-print-directory
 VENV = .venv
 IN_VENV = $(VENV)/bin/python -m
 
+# Most tests wait for servers, so two files run at a time. Those of ALONE kill things, or have bounds in
+# time that another test beside them would use up: they come after, one by one.
+WORKERS = 2
+ALONE = tests/chaos tests/faults tests/attacks/test_slow.py tests/core/test_draining.py \
+        tests/core/test_fanout.py tests/e2e/test_inspector.py
+
 # A stamp carries the checksum of the lock files it was made from: another branch's lock file means
 # another stamp, whatever the files' times say.
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
@@ -20,7 +26,8 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        bench-away bench-docs bench-guard bench-screen bench-storm chaos locks venv
+        alarms audit bench-away bench-docs bench-guard bench-library bench-screen bench-storm chaos \
+        locks venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -30,7 +37,9 @@ run: $(RUN_STAMP) ## Start Coursewire here: Valkey, database, demonstration data
 	@exec $(IN_VENV) flask serve
 
 test: $(DEV_STAMP) ## Run the tests.
-	$(IN_VENV) pytest $(TESTS)
+	@if [ -n '$(TESTS)' ]; then exec $(IN_VENV) pytest $(TESTS); fi; \
+	$(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) && \
+	$(IN_VENV) pytest $(ALONE)
 
 check: format-check lint types types-js test-js test ## All that CI checks: format, lint, types, browser code, tests.
 
@@ -75,8 +84,18 @@ chaos: $(DEV_STAMP) ## Kill workers and Redis at random under load. DURATION_S=4
 bench-storm: $(DEV_STAMP) ## Measure one write after which everybody reads again. N=1000: one size.
 	$(IN_VENV) bench.storm
 
+alarms: $(DEV_STAMP) ## Let 10,000 random correct actions be judged: no false alarm. N=300: fewer. SEED=7: others.
+	FRESHNESS_ACTIONS=$${N:-10000} FRESHNESS_SEED=$${SEED:-0} $(IN_VENV) pytest -q -s -o timeout=7200 \
+	    tests/plugins/test_freshness.py
+
+bench-library: $(DEV_STAMP) ## Measure what a library of 10,000 files and a course of 2,000 links cost. N=20 times each.
+	$(IN_VENV) bench.library
+
 bench-guard: $(DEV_STAMP) ## Measure what the freshness guard costs an action: off, heal, strict.
 	$(IN_VENV) bench.guard
+
+audit: $(DEV_STAMP) ## Ask which locked packages have known holes (needs the network; without it, it says so).
+	$(VENV)/bin/python scripts/audit.py
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv

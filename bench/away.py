@@ -89,6 +89,8 @@ def _site(folder: Path, redis: RedisServer) -> Iterator[Gunicorn]:
         "DATABASE_URL": database_url,
         "REDIS_URL": redis.url,
         "COURSEWIRE_UPLOAD_DIR": str(folder / "uploads"),
+        "COURSEWIRE_ACTIONS_PER_USER": "1000000",
+        "COURSEWIRE_ACTIONS_PER_ADDRESS": "1000000",
         "WEB_CONCURRENCY": "2",
     }
     with gunicorn(folder, **environment) as server:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -29,7 +30,7 @@ from core.migrations import upgrade_all
 from core.outbox import OutboxEvent, OutboxReaction
 from core.settings import Settings
 from plugins.accounts.models import AccountSession, User
-from plugins.accounts.sessions import COOKIE, LIFETIME
+from plugins.accounts.sessions import COOKIE
 from plugins.courses.models import CourseMember
 from tests.servers import ROOT, end, free_port, redis_server, wait_until
 
@@ -111,7 +112,7 @@ def make_people(folder: Path, count: int) -> People:
             {
                 "token_hash": sha256(token.encode()).hexdigest(),
                 "user_id": n,
-                "expires_at": core.now() + LIFETIME,
+                "expires_at": core.now() + timedelta(days=1),
                 "agent": "bench",
             }
             for n, token in zip(ids, tokens, strict=True)
@@ -138,7 +139,10 @@ def coursewire(
             "COURSEWIRE_STREAMS_PER_WORKER": "1000000",
             "COURSEWIRE_STREAMS_PER_ADDRESS": "1000000",
             "COURSEWIRE_STREAMS_PER_USER": "1000000",
+            "COURSEWIRE_ACTIONS_PER_USER": "1000000",
+            "COURSEWIRE_ACTIONS_PER_ADDRESS": "1000000",
             "COURSEWIRE_LOG_LEVEL": "warning",
+            "COURSEWIRE_CANARY_S": "0",
             "WEB_CONCURRENCY": "1",
             **environment,
         }

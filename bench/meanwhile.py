@@ -17,7 +17,10 @@ from bench.phases import Phase, burst, paced
 from bench.processes import cpu_s
 from tests.servers import ROOT
 
-_ORDINARY = "/q/chapters/list/1"
+_ORDINARY = "/q/media/list"
+_NAMED = "/q/chapters/list/1"
+"""What each notice makes stale: a lease, a query and several answers of Redis for each."""
+
 _ORDINARY_EVERY_S = 0.05
 _HAMMERS = 3
 _HAMMERED_EVENTS_PER_S = 1.0
@@ -31,6 +34,7 @@ class Meanwhile:
     browsers: int
     ordinary_alone_p95_ms: float
     ordinary_p95_ms: float
+    refetch_p95_ms: float
     busy_last_p50_ms: float
     busy_last_p99_ms: float
     burst_told_per_cpu_s: int
@@ -43,7 +47,8 @@ class Meanwhile:
 class _Round:
     alone_ms: list[float]
     ordinary_ms: list[float]
-    during: Phase
+    refetch_ms: list[float]
+    during: tuple[Phase, Phase]
     busy: Phase
     bursts: Phase
 
@@ -67,6 +72,7 @@ def table(aside: Meanwhile) -> str:
     lines = {
         "ordinary requests, no fan-out: p95": f"{aside.ordinary_alone_p95_ms:g} ms",
         "ordinary requests during 10 notices/s: p95": f"{aside.ordinary_p95_ms:g} ms",
+        "reading what these notices name, meanwhile: p95": f"{aside.refetch_p95_ms:g} ms",
         f"last browser {hammered}: p50": f"{aside.busy_last_p50_ms:g} ms",
         f"last browser {hammered}: p99": f"{aside.busy_last_p99_ms:g} ms",
         f"bursts of {_BURST_EVENTS}, merged: told per CPU s": f"{aside.burst_told_per_cpu_s:,}",
@@ -86,13 +92,16 @@ def _round(site: Site, people: People, load: Browsers, seconds: float) -> _Round
     with _asking(site, people, _ORDINARY, 1, _ORDINARY_EVERY_S, seconds) as asked:
         during = paced(load, site.pid, site.publish, events, 10)
     ordinary = asked()
+    with _asking(site, people, _NAMED, 1, _ORDINARY_EVERY_S, seconds) as asked:
+        also = paced(load, site.pid, site.publish, events, 10)
+    refetch = asked()
     events = max(3, int(_HAMMERED_EVENTS_PER_S * seconds))
     with _asking(site, people, "/busy", _HAMMERS, 0, seconds + 1) as asked:
         time.sleep(0.5)  # until all of them have begun
         busy = paced(load, site.pid, site.publish, events, _HAMMERED_EVENTS_PER_S)
     asked()
     bursts = burst(load, site.pid, site.publish, _BURST_EVENTS)
-    return _Round(alone, ordinary, during, busy, bursts)
+    return _Round(alone, ordinary, refetch, (during, also), busy, bursts)
 
 
 @contextmanager
@@ -137,10 +146,13 @@ def _medians(count: int, done: list[_Round], first_us: float) -> Meanwhile:
         browsers=count,
         ordinary_alone_p95_ms=middle(percentile(one.alone_ms, 0.95) for one in done),
         ordinary_p95_ms=middle(percentile(one.ordinary_ms, 0.95) for one in done),
+        refetch_p95_ms=middle(percentile(one.refetch_ms, 0.95) for one in done),
         busy_last_p50_ms=middle(percentile(one.busy.got.last_ms, 0.5) for one in done),
         busy_last_p99_ms=middle(percentile(one.busy.got.last_ms, 0.99) for one in done),
         burst_told_per_cpu_s=int(middle(one.bursts.told_per_cpu_s for one in done)),
         burst_frames_per_browser=middle(one.bursts.got.received / count for one in done),
         first_accept_cpu_us=int(first_us),
-        lost=sum(one.during.got.missing + one.bursts.got.missing for one in done),
+        lost=sum(
+            phase.got.missing for one in done for phase in (*one.during, one.busy, one.bursts)
+        ),
     )

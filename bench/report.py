@@ -67,7 +67,7 @@ def _targets_at(found: dict[str, Result]) -> list[str]:
             paced = ours.deliveries_per_cpu_s / found[other].deliveries_per_cpu_s
             closed = ours.closed_deliveries_per_cpu_s / found[other].closed_deliveries_per_cpu_s
             what = f"{ours.browsers:,} browsers: deliveries per CPU second, × {other}"
-            measured = f"{paced:.2f} (closed loop {closed:.2f})"
+            measured = f"{paced:.2f} (closed loop {closed:.2f}){_reach(found, other)}"
             rows.append(_row(what, measured, f">= {least:g}", paced >= least))
     if NCHAN in found:
         what = f"{ours.browsers:,} browsers: last browser p99, Nchan's at most"
@@ -82,6 +82,14 @@ def _targets_at(found: dict[str, Result]) -> list[str]:
 
 def _most(what: str, measured: float, most: float, unit: str) -> str:
     return _row(what, f"{measured:g}{unit}", f"<= {most:g}{unit}", measured <= most)
+
+
+def _reach(found: dict[str, Result], other: str) -> str:
+    """How far the limit itself is ahead of *other*: no server can be further."""
+    limit = found.get(LIMIT)
+    if limit is None or other == LIMIT:
+        return ""
+    return f"; {LIMIT} {limit.deliveries_per_cpu_s / found[other].deliveries_per_cpu_s:.2f}"
 
 
 def _row(what: str, measured: str, wanted: str, met: bool) -> str:

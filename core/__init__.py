@@ -8,6 +8,7 @@ travels: ``actions`` → ``writes`` → ``transactions`` → ``outbox`` → ``re
 from core.access import Access, Me, current_me
 from core.actions import Upload
 from core.app import create_app
+from core.current import current_settings, current_throttle
 from core.database import Model, UtcDateTime, db, now, reading, writing
 from core.errors import (
     BadRequest,
@@ -25,12 +26,15 @@ from core.errors import (
 )
 from core.events import Event
 from core.guards import Guard, public, signed_in, staff_only
+from core.listeners import Origin
 from core.offload import run_blocking
 from core.plugin import Plugin
 from core.queries import Query
 from core.settings import Settings
+from core.signing import signer
 from core.staleness import Params
-from core.transactions import emit, say, transaction
+from core.throttle import Limit, Tries, network_of
+from core.transactions import emit, say, transaction, undone_by
 from core.web.pages import options_asked
 
 __all__ = [
@@ -42,9 +46,11 @@ __all__ = [
     "Forbidden",
     "Guard",
     "Invalid",
+    "Limit",
     "Me",
     "Model",
     "NotFound",
+    "Origin",
     "Params",
     "Plugin",
     "Problem",
@@ -54,13 +60,17 @@ __all__ = [
     "SignInNeeded",
     "TooLarge",
     "TooMany",
+    "Tries",
     "Unavailable",
     "Upload",
     "UtcDateTime",
     "create_app",
     "current_me",
+    "current_settings",
+    "current_throttle",
     "db",
     "emit",
+    "network_of",
     "now",
     "options_asked",
     "public",
@@ -68,7 +78,9 @@ __all__ = [
     "run_blocking",
     "say",
     "signed_in",
+    "signer",
     "staff_only",
     "transaction",
+    "undone_by",
     "writing",
 ]

@@ -19,7 +19,10 @@ class Access(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """The signed-in user, as plain values: no ORM object outlives the read it came from."""
+    """The signed-in user, as plain values: no ORM object outlives the read it came from.
+
+    ``seen_at`` is when the session was last used, as far as its worker remembers.
+    """
 
     user_id: int
     name: str
@@ -27,6 +30,7 @@ class Me:
     staff: bool
     session_id: int
     expires_at: datetime
+    seen_at: datetime | None = None
 
 
 def current_me() -> Me | None:

@@ -12,13 +12,16 @@ from core.commands import db_commands, live_commands, plugin_commands
 from core.current import EXTENSION
 from core.database import init_database
 from core.errors import SetupError
+from core.explain import commands as explaining
 from core.loader import load_plugins
 from core.plugin import Plugin
 from core.registry import Registry
 from core.runtime import Runtime
 from core.serve import serve_command
 from core.settings import Settings
-from core.web import actions, health, live, openapi, queries
+from core.web import actions, explain, health, live, metrics, openapi, queries, seen
+from core.web.access_lines import init_access_lines
+from core.web.door import Coursewire, Door
 from core.web.pages import init_pages
 from core.web.problems import init_problems
 from core.web.safety import init_safety
@@ -36,11 +39,14 @@ def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ())
     in each worker. Raises `SetupError` with every fault found.
     """
     settings = settings or Settings()
-    app = Flask("core", root_path=str(_ROOT / "core"), template_folder=str(_ROOT / "templates"))
+    app = Coursewire(
+        "core", root_path=str(_ROOT / "core"), template_folder=str(_ROOT / "templates")
+    )
     app.request_class = UploadRequest
     app.session_interface = CookieSessions()
     app.config["COURSEWIRE"] = settings
     app.config["SECRET_KEY"] = settings.secret_key
+    app.config["SECRET_KEY_FALLBACKS"] = list(settings.secret_key_fallbacks)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + settings.max_body_bytes
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["SESSION_COOKIE_SECURE"] = settings.secure_cookies == "always"
@@ -57,6 +63,7 @@ def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ())
 
 
 def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
+    app.wsgi_app = Door(app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -64,15 +71,19 @@ def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
         )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters.update(
-        duration=formats.duration, filesize=formats.filesize, when=formats.when
+        duration=formats.duration,
+        filesize=formats.filesize,
+        moment=formats.moment,
+        when=formats.when,
     )
     folders = [str(Path(plugin.root_path) / "templates") for plugin in registry.plugins]
     app.jinja_env.loader = ChoiceLoader(
         [FileSystemLoader([str(_ROOT / "templates")]), FileSystemLoader(folders)]
     )
-    init_safety(app)
+    init_access_lines(app)
+    init_safety(app, settings, registry.plugins)
     init_problems(app)
-    for module in (queries, actions, live, health, openapi):
+    for module in (queries, actions, live, seen, explain, health, metrics, openapi):
         app.register_blueprint(module.blueprint)
     for plugin in registry.plugins:
         app.register_blueprint(plugin)
@@ -80,5 +91,7 @@ def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
 
 
 def _init_commands(app: Flask) -> None:
-    for command in (db_commands, plugin_commands, live_commands, serve_command):
-        app.cli.add_command(command)
+    for command in (explaining.show_map, explaining.explain, explaining.tail, explaining.check):
+        live_commands.add_command(command)
+    for group in (db_commands, plugin_commands, live_commands, serve_command):
+        app.cli.add_command(group)

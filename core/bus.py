@@ -1,42 +1,21 @@
 """The bus: Redis, which holds the version of every key, the cached bodies, and the channel."""
 
 import json
-import logging
 import secrets
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
-from redis.retry import Retry
-
-from core.clock import Clock
 from core.errors import BusUnavailable
 from core.keys import prefixes
-from core.late_answers import LateAnswers
-from core.settings import Settings
+from core.line import Line
 from core.stamps import Stamp
-
-log = logging.getLogger("coursewire.bus")
+from core.telemetry.metrics import Metrics
 
 MAX_KEYS_PER_NAMESPACE = 1_000
 """Above this many keys of one namespace a publication names the namespace itself."""
 
-_TAKES_NO_WRITES = (OutOfMemoryError, ReadOnlyError)
-
-_REST_S = 1.0
-"""After a failure, how long nobody asks Redis again: a request waits for a dead Redis once, and the
-next ones go straight to the database."""
-
-_TURN_S = 1.0
-"""How long a request waits for a connection while others use them all."""
-
-_SHRUNK_S = 600.0
-"""After Redis was out of memory, how long fewer bodies are kept."""
+_WORST_KEPT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +23,24 @@ class Notice:
     """What the channel carries.
 
     ``keys`` are text forms, each naming every key that it prefixes. ``reset`` means all keys.
+    ``at`` is when the write was committed, in seconds since the epoch, and ``why`` the JSON of its
+    `core.explain.why.Why`; both only explain, and a notice without them is as good.
     """
 
     keys: tuple[str, ...]
     cause: str
     trace: str
     reset: bool = False
+    at: float | None = None
+    why: str = ""
 
     def encode(self) -> str:
         """Its JSON."""
         body: dict[str, Any] = {"keys": self.keys, "cause": self.cause, "trace": self.trace}
+        if self.at is not None:
+            body["at"] = round(self.at, 4)
+        if self.why:
+            body["why"] = self.why
         if self.reset:
             body["reset"] = True
         return json.dumps(body, separators=(",", ":"))
@@ -81,21 +68,13 @@ class Recalled:
 
 
 @dataclass
-class Bus:
-    """The commands to Redis.
+class Bus(Line):
+    """The commands to Redis; each waits and fails as `Line` says."""
 
-    Each waits at most the timeout for the answer, and for a turn before it when many ask at once;
-    it raises `BusUnavailable`.
-    """
-
-    settings: Settings
-    clock: Clock = field(default_factory=Clock)
-    client: redis.Redis = field(init=False)
-    _open_after: float = field(default=0.0, init=False)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        self._turns = threading.Semaphore(max(1, self.settings.redis_pool_size - 1))
-        self.client = self.connect(timeout_s=self.settings.redis_timeout_s)
+        super().__post_init__()
         self._stamp = self._script("generation", "stamp")
         self._publish = self._script("generation", "publish")
         self._reset = self._script("generation", "reset")
@@ -104,29 +83,8 @@ class Bus:
         self._keep = self._script("room", "keep")
         self._release = self._script("release")
         self._store = self._script("room", "store")
-        self._shrink = self._script("room", "shrink")
-
-    def connect(self, *, timeout_s: float | None, single: bool = False) -> redis.Redis:
-        """A client of its own pool; *timeout_s* ``None`` waits for answers without end.
-
-        A connection that broke while it lay in the pool is opened anew once; a silent Redis is not
-        asked twice. (A publication repeated so is harmless, as is every repeated notice.)
-        """
-        options: dict[str, Any] = {}
-        if self.settings.redis_url.startswith("rediss://") and not self.settings.redis_tls_verify:
-            options["ssl_cert_reqs"] = "none"
-        pool = redis.BlockingConnectionPool.from_url(
-            self.settings.redis_url,
-            max_connections=1 if single else self.settings.redis_pool_size,
-            timeout=self.settings.redis_timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=self.settings.redis_timeout_s,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            decode_responses=True,
-            parser_class=LateAnswers,
-            **options,
-        )
-        return redis.Redis(connection_pool=pool)
+        self._report = self._script("report")
+        self._totals = self._script("totals")
 
     @property
     def channel(self) -> str:
@@ -137,6 +95,11 @@ class Bus:
     def writes_channel(self) -> str:
         """The channel of the freshness guards."""
         return self._name("writes")
+
+    @property
+    def seen_channel(self) -> str:
+        """The channel on which workers pass on what browsers saw."""
+        return self._name("seen")
 
     def stamp(self) -> Stamp:
         """Where Redis is now."""
@@ -153,19 +116,37 @@ class Bus:
         *patient*: ask even when Redis failed a moment ago (the sweeper does).
         """
         keys = tuple(narrow(notice.keys))
-        body = Notice(keys, notice.cause, notice.trace).encode()
-        return Stamp(
-            *self._ask(
+        body = replace(notice, keys=keys).encode()
+        began = self.clock.monotonic()
+        try:
+            answer = self._ask(
                 self._publish,
                 ("epoch", "seq", "versions", "horizon", "notices"),
                 (_new_epoch(), self.settings.versions_kept, body, *keys),
                 patient=patient,
             )
-        )
+        except BusUnavailable:
+            self.metrics.publications.labels("failed").inc()
+            raise
+        self.metrics.publications.labels("ok").inc()
+        self.metrics.publication_seconds.observe(self.clock.monotonic() - began)
+        return Stamp(*answer)
 
     def tell_writes(self, text: str) -> None:
         """Tell every worker's freshness guard of writes; nobody is told again."""
         self._ask(lambda keys, args: self.client.publish(*keys, *args), ("writes",), (text,))
+
+    def tell_seen(self, text: str) -> None:
+        """Tell every worker what a browser saw; nobody is told again."""
+        self._ask(lambda keys, args: self.client.publish(*keys, *args), ("seen",), (text,))
+
+    def tell_worst(self, trace: str, worker: str, worst_s: float) -> None:
+        """Note the longest lag of *trace* among the streams of *worker*; kept for some minutes."""
+        self._ask(self._note_worst, (f"worst:{trace}",), (worker, repr(worst_s)))
+
+    def take_worst(self, trace: str) -> list[float]:
+        """What each worker noted of *trace*; only the first who asks is told."""
+        return [float(text) for text in self._ask(self._take_worst, (f"worst:{trace}",), ())]
 
     def reset(self, cause: str, trace: str) -> Stamp:
         """Make every stamp before now void, and tell every browser to read again."""
@@ -232,10 +213,8 @@ class Bus:
 
     def eviction(self) -> str | None:
         """The name of Redis's policy when that may evict versions, which have no time to live."""
-        try:
-            policy: str = self.client.info("memory").get("maxmemory_policy", "")
-        except (RedisError, OSError) as error:
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        memory = self.lend(lambda: self.client.info("memory"))
+        policy: str = memory.get("maxmemory_policy", "")
         return policy if policy.startswith("allkeys") else None
 
     def fetch(self, names: Sequence[str]) -> dict[str, str]:
@@ -249,70 +228,40 @@ class Bus:
         names = ("bodies", "sizes", "total", "room", *(f"known:{name}" for name in texts))
         self._ask(self._store, names, (int(ttl_s * 1000), budget_bytes, *texts.values()))
 
-    def close(self) -> None:
-        """Close every connection."""
-        self.client.close()
-        self.client.connection_pool.disconnect()
+    def report(
+        self, worker: str, number: int, gauges: str, increments: Mapping[str, float]
+    ) -> bool:
+        """Tell what *worker* counted, once for each *number*; empty *gauges* mean that it ends.
 
-    def _name(self, what: str) -> str:
-        return f"{{{self.settings.redis_prefix}}}:{what}"
+        Returns whether this worker is the one that measures what all share.
+        """
+        pairs = [part for name, value in increments.items() for part in (name, repr(value))]
+        names = ("sums", "gauges", "reports", "workers", "measurer")
+        (measures,) = self._ask(
+            self._report, [f"metrics:{name}" for name in names], (worker, number, gauges, *pairs)
+        )
+        return bool(measures)
 
-    def _script(self, *names: str) -> Any:
-        folder = files("core") / "lua"
-        parts = [(folder / f"{name}.lua").read_text() for name in names]
-        return self.client.register_script("\n".join(parts))
+    def totals(self) -> tuple[dict[str, str], list[str]]:
+        """What all workers have told: the sum of each sample, and each one's gauges."""
+        names = [f"metrics:{name}" for name in ("sums", "gauges", "workers")]
+        flat, gauges = self._ask(self._totals, names, ())
+        return dict(zip(flat[::2], flat[1::2], strict=True)), list(gauges)
 
     def _mget(self, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ARG002  as scripts do
         return self.client.mget(keys)
 
-    def _ask(
-        self,
-        script: Any,
-        names: Sequence[str],
-        arguments: Sequence[Any],
-        *,
-        patient: bool = False,
-    ) -> Any:
-        """What *script* answers; whoever is not *patient* waits for a turn.
+    def _note_worst(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        with self.client.pipeline(transaction=True) as both:
+            both.hset(keys[0], args[0], args[1])
+            both.expire(keys[0], _WORST_KEPT_S)
+            return both.execute()
 
-        Waiting for a turn is no failure of Redis: it opens nothing, and whoever has waited asks
-        only if nobody has failed meanwhile. One connection is left to the patient ones, the hub
-        and the sweeper: a crowd must not make Redis look away.
-        """
-        if patient:
-            return self._answer(script, names, arguments)
-        if not self._turns.acquire(timeout=_TURN_S):
-            raise BusUnavailable(f"there was no turn within {_TURN_S:g} s")
-        try:
-            if self._open_after:
-                if self.clock.monotonic() < self._open_after:
-                    raise BusUnavailable("it failed a moment ago")
-                # This one tries; the others go on without Redis until it knows.
-                self._open_after = self.clock.monotonic() + _REST_S
-            return self._answer(script, names, arguments)
-        finally:
-            self._turns.release()
-
-    def _answer(self, script: Any, names: Sequence[str], arguments: Sequence[Any]) -> Any:
-        try:
-            answer = self._run(script, names, arguments)
-        except (RedisError, OSError) as error:
-            self._open_after = self.clock.monotonic() + _REST_S
-            refused = isinstance(error, ResponseError) and not isinstance(error, _TAKES_NO_WRITES)
-            raise BusUnavailable(f"{type(error).__name__}: {error}", refused=refused) from error
-        self._open_after = 0.0
-        return answer
-
-    def _run(self, script: Any, names: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """What *script* answers. Out of memory, bodies go, and it is tried once more."""
-        keys = [self._name(name) for name in names]
-        try:
-            return script(keys=keys, args=list(arguments))
-        except OutOfMemoryError:
-            bodies = [self._name(name) for name in ("bodies", "sizes", "total", "room")]
-            (left,) = self._shrink(keys=bodies, args=[int(_SHRUNK_S * 1000)])
-            log.warning("Redis is out of memory; cached bodies may take %d bytes for now", left)
-            return script(keys=keys, args=list(arguments))
+    def _take_worst(self, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ARG002  as scripts do
+        with self.client.pipeline(transaction=True) as both:
+            both.hvals(keys[0])
+            both.delete(keys[0])
+            return both.execute()[0]
 
 
 def _new_epoch() -> str:

@@ -28,6 +28,7 @@ from core.memory import Memory
 from core.queries import Key
 from core.settings import Settings
 from core.stamps import Stamp
+from core.telemetry.metrics import Metrics
 
 Read = Callable[[], Bodies]
 
@@ -43,11 +44,13 @@ class Found:
     """What a key shows, current at ``stamp``; without one while Redis is away.
 
     ``ahead``: it may show more than is published, so what is kept elsewhere may show less.
+    ``source`` is where it came from: “memory” (of this worker), “redis” or “database”.
     """
 
     bodies: Bodies
     stamp: Stamp | None
     ahead: bool = False
+    source: str = "database"
 
 
 class Cache:
@@ -61,8 +64,10 @@ class Cache:
         settings: Settings,
         build: str,
         clock: Clock | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._bus = bus
+        self._metrics = metrics or Metrics()
         self._hub = hub
         self._memory = memory
         self._settings = settings
@@ -71,6 +76,11 @@ class Cache:
         self._flights: Flights[Found] = Flights(self._clock)
         self._stamps: Flights[Stamp | None] = Flights(self._clock)
 
+    @property
+    def shared(self) -> dict[tuple[str, ...], float]:
+        """How often one answer served several: bodies, and stamps of Redis."""
+        return {("body",): self._flights.shared, ("stamp",): self._stamps.shared}
+
     def find(self, key: Key, floor: Stamp | None, read: Read, *, bypass: bool = False) -> Found:
         """What *key* shows at *floor* or later: what is kept, or what *read* returns.
 
@@ -78,6 +88,11 @@ class Cache:
         has committed something that is not published yet. Raises `BadRequest` for a floor that
         Redis itself has not reached, and whatever *read* raises.
         """
+        found = self._find(key, floor, read, bypass=bypass)
+        self._metrics.cache_answers.labels(found.source).inc()
+        return found
+
+    def _find(self, key: Key, floor: Stamp | None, read: Read, *, bypass: bool) -> Found:
         release_session()
         try:
             floor = self._reachable(floor)
@@ -128,7 +143,7 @@ class Cache:
         if heard is None or not heard.reaches(floor) or not self._hub.settled:
             return None
         bodies = self._memory.bodies.get(key.text)
-        return None if bodies is None else Found(bodies, heard)
+        return None if bodies is None else Found(bodies, heard, source="memory")
 
     def _find_shared(self, key: Key, read: Read) -> Found:
         """What all workers share, or a read for all of them; as new as Redis is now.
@@ -136,7 +151,7 @@ class Cache:
         It may stand still for as long as a lease lasts, when the one who held it has died.
         """
         keys, name = _depends_on(key), f"{self._build}:{key.text}"
-        wait_s = _FIRST_WAIT_S
+        wait_s, waited_since = _FIRST_WAIT_S, None
         until = self._clock.monotonic() + _LEASES_AWAITED * self._settings.lease_s
         try:
             while self._clock.monotonic() < until:
@@ -147,16 +162,21 @@ class Cache:
                     heard = Heard(recalled.stamp, outages)
                     self._memory.bodies.put(key.text, found.bodies, keys, heard, found.bodies.size)
                     return found
+                waited_since = waited_since or self._clock.monotonic()
                 self._clock.sleep(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
         except BusUnavailable:
             self._hub.doubt()
+        finally:
+            if waited_since is not None:
+                waited_s = self._clock.monotonic() - waited_since
+                self._metrics.lease_wait_seconds.observe(waited_s)
         return self._read_now(read)
 
     def _unpacked(self, recalled: Recalled) -> Found | None:
         if recalled.body is None:
             return None
-        return Found(Bodies.unpack(recalled.body), recalled.stamp)
+        return Found(Bodies.unpack(recalled.body), recalled.stamp, source="redis")
 
     def _made(self, name: str, recalled: Recalled, read: Read) -> Found | None:
         """Read under the lease; ``None`` without one, and when it was lost meanwhile."""

@@ -20,6 +20,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from core.errors import CoursewireError, Unavailable
 from core.freshness.observation import note_clock
@@ -82,6 +83,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class AskedPool(QueuePool):
+    """SQLAlchemy's pool, which also knows how many ask for a connection just now."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asking = 0
+
+    def connect(self) -> PoolProxiedConnection:
+        """A connection; waits until one is free, at most ``database_timeout_s``."""
+        self.asking += 1
+        try:
+            return super().connect()
+        finally:
+            self.asking -= 1
 
 
 def now() -> datetime:
@@ -178,9 +195,12 @@ def gave_way(error: DBAPIError) -> bool:
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
+    # What users wrote stands in no error's text, and so in no log.
     if settings.sqlite:
-        return {"connect_args": {"timeout": 0}}
+        return {"hide_parameters": True, "connect_args": {"timeout": 0}}
     return {
+        "hide_parameters": True,
+        "poolclass": AskedPool,
         "pool_size": settings.database_pool_size,
         "max_overflow": 0,
         "pool_timeout": settings.database_timeout_s,

@@ -6,22 +6,28 @@ milliseconds the loop lets the worker's other greenlets run.
 """
 
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec
 
 from core import frames
+from core.explain.traces import Told
 from core.stamps import Stamp
 from core.streams import Announcement, Stream
+from core.telemetry.metrics import Metrics
+from core.telemetry.spans import Spans
 from core.turns import Turn
 from core.watchers import WatchedKey, Watchers
 
 log = logging.getLogger("coursewire.hub")
 
 P = ParamSpec("P")
+Groups = Mapping[tuple[WatchedKey, ...], Sequence[Stream]]
+Witnesses = Mapping[Stream, tuple[str, ...]]
 
 BEAT_SLOTS = 60
 """Into how many parts the beats of an interval are spread."""
@@ -35,9 +41,12 @@ class _Stale:
 
     named: dict[str, None] | None
     announcement: Announcement
+    told: list[Told] = field(default_factory=list)
 
     def merge(self, named: Sequence[str] | None, announcement: Announcement) -> None:
         """Announce *named* in the same round."""
+        if self.announcement.told is not None:
+            self.told.append(self.announcement.told)
         self.announcement = announcement
         if named is None or self.named is None:
             self.named = None
@@ -47,9 +56,10 @@ class _Stale:
 
 @dataclass
 class _Frame:
-    """A frame for every stream."""
+    """A frame for every stream, or for those that watch one key."""
 
     encoded: bytes
+    key: str | None = None
 
 
 @dataclass
@@ -65,7 +75,8 @@ class Fanout:
     """Sends to the streams of one worker; its loop is one thread, a greenlet under gevent.
 
     *lock* guards *watchers*; nothing switches to another greenlet while holding it. *stamp_now* is
-    how far the hub has heard.
+    how far the hub has heard. *witnesses* chooses who is to report on what was told, and on which
+    traces. *tick* is called before each of the `BEAT_SLOTS` of an interval, and must not wait.
     """
 
     def __init__(
@@ -74,16 +85,25 @@ class Fanout:
         lock: threading.RLock,
         heartbeat_s: float,
         stamp_now: Callable[[], Stamp | None],
+        metrics: Metrics | None = None,
+        witnesses: Callable[[Groups, Sequence[Told]], Witnesses] = lambda _groups, _told: {},
+        tick: Callable[[], None] = lambda: None,
+        spans: Spans | None = None,
     ) -> None:
         self._watchers = watchers
         self._lock = lock
         self._heartbeat_s = heartbeat_s
         self._stamp_now = stamp_now
+        self._metrics = metrics or Metrics()
+        self._witnesses = witnesses
+        self._tick = tick
+        self._spans = spans or Spans()
         self._waiting: list[_Stale | _Frame | _End] = []
         self._wake = threading.Event()
         self._stopping = False
         self._slots: list[set[Stream]] = [set() for _ in range(BEAT_SLOTS)]
         self._next_slot = 0
+        self._soonest_end = math.inf
         self._turn = Turn()
 
     def announce(self, named: Sequence[str] | None, announcement: Announcement) -> None:
@@ -103,6 +123,12 @@ class Fanout:
             self._waiting.append(_Frame(frames.frame(event, {})))
         self._wake.set()
 
+    def tell_watchers(self, key: str, encoded: bytes) -> None:
+        """Send a frame to the browsers that watch *key*, or a key that it prefixes."""
+        with self._lock:
+            self._waiting.append(_Frame(encoded, key))
+        self._wake.set()
+
     def end(
         self,
         streams: list[Stream],
@@ -113,6 +139,8 @@ class Fanout:
         """Say ``bye`` to *streams*, and close them; with *announcement*, name all keys first."""
         if not streams:
             return
+        for stream in streams:
+            stream.ended = reason
         with self._lock:
             self._waiting.append(_End(streams, frames.bye(reason, retry_ms), announcement))
         self._wake.set()
@@ -121,6 +149,8 @@ class Fanout:
         """Give *stream* its place among the beats, a whole interval from now."""
         stream.beat_slot = (self._next_slot - 1) % BEAT_SLOTS
         self._slots[stream.beat_slot].add(stream)
+        if stream.ends_at is not None:
+            self._soonest_end = min(self._soonest_end, stream.ends_at)
 
     def remove(self, stream: Stream) -> None:
         """Take *stream* out of the beats; harmless when repeated."""
@@ -136,7 +166,9 @@ class Fanout:
         tick_s = self._heartbeat_s / BEAT_SLOTS
         next_beat = time.monotonic() + tick_s
         while True:
-            self._wake.wait(max(0.0, next_beat - time.monotonic()))
+            wait_s = next_beat - time.monotonic()
+            if not self._wake.wait(max(0.0, wait_s)) and wait_s > 0:
+                self._metrics.loop_delay_seconds.add(time.monotonic() - next_beat)
             self._wake.clear()
             self._turn.begin()
             stamp = self._send_waiting()
@@ -144,6 +176,9 @@ class Fanout:
                 return
             while time.monotonic() >= next_beat:
                 next_beat += tick_s
+                self._tick()
+                if time.monotonic() >= self._soonest_end:
+                    self._end_expired(stamp)
                 self._beat(stamp)
 
     def _send_waiting(self) -> Stamp | None:
@@ -155,15 +190,29 @@ class Fanout:
             if isinstance(item, _Stale):
                 self._send_stale(item)
             elif isinstance(item, _Frame):
-                for stream in self._everybody():
-                    self._do(stream, stream.send_state, item.encoded)
+                self._send_frame(item)
             else:
                 for stream in item.streams:
                     if item.announcement is not None and stream.keys:
                         encoded = item.announcement.frame(stream.keys)
                         self._do(stream, stream.send_stale, encoded, stream.keys, item.announcement)
                     self._do(stream, stream.end, item.encoded)
+                self._metrics.frames_written.add("bye", by=len(item.streams))
         return stamp
+
+    def _send_frame(self, item: _Frame) -> None:
+        if item.key is None:
+            everybody = self._everybody()
+            for stream in everybody:
+                self._do(stream, stream.send_state, item.encoded)
+            self._metrics.frames_written.add("state", by=len(everybody))
+            return
+        with self._lock:
+            groups = self._watchers.watching([item.key])
+        for streams in groups.values():
+            for stream in streams:
+                self._do(stream, stream.send, item.encoded)
+            self._metrics.frames_written.add("finding", by=len(streams))
 
     def _everybody(self) -> list[Stream]:
         with self._lock:
@@ -173,8 +222,27 @@ class Fanout:
         with self._lock:
             named = self._watchers.keys if item.named is None else item.named
             groups = self._watchers.watching(named)
+        told = [each for each in (*item.told, item.announcement.told) if each is not None]
+        origin = told[-1].why.span if told and self._spans.on else ""
+        with self._spans.span("fan-out", item.announcement.trace, origin) as span:
+            self._send_groups(item, groups, told)
+            span.set(browsers=sum(map(len, groups.values())))
+
+    def _send_groups(self, item: _Stale, groups: Groups, told: Sequence[Told]) -> None:
+        witnesses = self._witnesses(groups, told)
         for keys, streams in groups.items():
-            self._send_group(streams, item.announcement.frame(keys), keys, item.announcement)
+            asked = [stream for stream in streams if stream in witnesses] if witnesses else []
+            if asked:
+                reports = witnesses[asked[0]]  # those of a group all report on the same
+                announcement = replace(item.announcement, reports=reports)
+                self._send_group(asked, announcement.frame(keys), keys, announcement)
+            others = [s for s in streams if s not in witnesses] if asked else streams
+            self._send_group(others, item.announcement.frame(keys), keys, item.announcement)
+        browsers = sum(map(len, groups.values()))
+        for each in told:
+            each.wrote(browsers)
+            if browsers and each.notice.at is not None:
+                self._metrics.notice_written_seconds.add(time.time() - each.notice.at)
 
     def _send_group(
         self,
@@ -184,19 +252,23 @@ class Fanout:
         announcement: Announcement,
     ) -> None:
         """The hot loop: a bare ``write`` for each browser that takes data."""
-        write, size = os.write, len(encoded)
+        write, size, late = os.write, len(encoded), 0
         for start in range(0, len(streams), _SLICE):
             for stream in streams[start : start + _SLICE]:
                 try:
                     written = write(stream.fd, encoded)
                 except OSError:
                     # Slow, gone, or read by a generator: the stream itself knows which.
+                    late += 1
                     self._do(stream, stream.send_stale, encoded, keys, announcement)
                     continue
                 stream.frames_sent += 1
                 if written != size:
                     self._do(stream, stream.sent_partly, encoded[written:])
             self._turn.end_when_due()
+        self._metrics.frames_written.add("stale", by=len(streams) - late)
+        if late:
+            self._metrics.frames_late.add(by=late)
 
     def _beat(self, stamp: Stamp | None) -> None:
         slot = self._slots[self._next_slot]
@@ -204,12 +276,30 @@ class Fanout:
         if not slot:
             return
         encoded = frames.beat(stamp)
+        streams = list(slot)
+        for stream in streams:
+            self._do(stream, stream.send, encoded)
+        self._metrics.frames_written.add("beat", by=len(streams))
+
+    def _end_expired(self, stamp: Stamp | None) -> None:
+        """End the streams whose session is over; what they show is nobody's any more.
+
+        All are looked at, whenever the first that was to end might have: not at each beat, and
+        nothing is kept of a stream that has left.
+        """
         moment = time.monotonic()
-        for stream in list(slot):
-            if stream.ends_at is not None and moment >= stream.ends_at:
-                self._do(stream, stream.end, frames.bye("access", 0))
-            else:
-                self._do(stream, stream.send, encoded)
+        ends = [(s.ends_at, s) for slot in self._slots for s in slot if s.ends_at is not None]
+        over = [stream for ends_at, stream in ends if ends_at <= moment]
+        later = (ends_at for ends_at, _ in ends if ends_at > moment)
+        self._soonest_end = min(later, default=math.inf)
+        announcement = Announcement("access", "", stamp)
+        for stream in over:
+            stream.ended = "expired"
+            if stream.keys:
+                encoded = announcement.frame(stream.keys)
+                self._do(stream, stream.send_stale, encoded, stream.keys, announcement)
+            self._do(stream, stream.end, frames.bye("access", 0))
+        self._metrics.frames_written.add("bye", by=len(over))
 
     def _do(self, stream: Stream, send: Callable[P, None], *args: P.args, **kw: P.kwargs) -> None:
         """Send to one stream; whatever is wrong with it must not end the loop of all others."""

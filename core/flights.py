@@ -37,6 +37,8 @@ class Flights(Generic[T]):
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._last: dict[Hashable, _Flight[T]] = {}
+        self.shared = 0
+        """How many have waited for another's answer."""
 
     def share(self, name: Hashable, read: Callable[[], T]) -> T:
         """What *read*, or that of another who asked for *name*, returns or raises.
@@ -52,6 +54,7 @@ class Flights(Generic[T]):
                 self._last[name] = flight
             if leads:
                 return self._lead(name, flight, read)
+            self.shared += 1
             flight.landed.wait()
             if flight.error is not None:
                 raise flight.error

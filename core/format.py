@@ -31,3 +31,8 @@ def filesize(size_bytes: int | None) -> str:
 def when(moment: datetime | None) -> str:
     """``22 Nov 2026``; an en dash when it is not known."""
     return "–" if moment is None else f"{moment.day} {moment:%b %Y}"
+
+
+def moment(point: datetime | None) -> str:
+    """``22 Nov 2026, 14:05 UTC``; an en dash when it is not known."""
+    return "–" if point is None else f"{when(point)}, {point:%H:%M} UTC"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.access import Access, Me
 from core.events import Event
-from core.parameters import Parameter, parameters_of
+from core.parameters import parameters_of
 from core.staleness import E, Staleness
 
 if TYPE_CHECKING:
@@ -31,17 +31,14 @@ class Guard:
         self.decide = decide
         self.staleness = Staleness(self.name, plugin, stale_on)
         self.parameters = parameters_of(decide)
+        self.needed = tuple(parameter for parameter in self.parameters if not parameter.is_me)
+        """The parameters that a key or an action must supply."""
 
     @property
     def asks_anonymous(self) -> bool:
         """Whether it is asked for people who are not signed in; they are refused otherwise."""
         mine = [parameter for parameter in self.parameters if parameter.is_me]
         return not mine or mine[0].asks_anonymous
-
-    @property
-    def needed(self) -> tuple[Parameter, ...]:
-        """The parameters that a key or an action must supply."""
-        return tuple(parameter for parameter in self.parameters if not parameter.is_me)
 
     def __call__(self, me: Me | None, values: Mapping[str, Any]) -> Access:
         """What *me* may do, given the key's *values*; reads the database, without extensions."""

@@ -5,8 +5,7 @@
     Redis ──notice──► listen ──► Versions (the rule of stamps) ──► Fanout ──► Stream ──► browser
 
 1. It subscribes first and loads the versions after, so no notice falls between the two.
-2. The ping has a deadline of our own: a Redis that hangs refuses nothing, it is only silent.
-3. It runs in one thread, which under the gevent worker is a greenlet.
+2. It runs in one thread, which under the gevent worker is a greenlet.
 """
 
 import json
@@ -14,36 +13,37 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from gevent.monkey import get_original
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeout
 
+from core import frames
 from core.bus import Bus, Notice, Snapshot
 from core.clock import Clock
 from core.errors import BusUnavailable, InvalidStamp, Problem, TooMany, Unavailable
+from core.explain.traces import Told, Traces
 from core.fanout import Fanout
+from core.keys import KeyParts, key_text
 from core.settings import Settings
+from core.sightings import Sightings
 from core.sockets import Connections, can_own_sockets
 from core.stamps import Stamp
 from core.streams import Announcement, Stream
-from core.turns import Turn
+from core.subscription import Subscription
+from core.telemetry.metrics import Metrics
+from core.telemetry.spans import Spans
 from core.versions import Arrival, Versions
 from core.watchers import Watchers
 
 log = logging.getLogger("coursewire.hub")
 access_log = logging.getLogger("coursewire.access")
 
-_TICK_S = 0.25
-_PING_S = 3.0
-_PONG_S = 2.0
-"""How long Redis may take to answer a ping."""
-
+_LOOK_S = 0.25
 _LATE_S = 0.5
-_WAITED_S = 0.0005
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 2.0
 _BROWSERS_PER_SECOND = 500
@@ -61,9 +61,9 @@ class Heard:
 class Hub:
     """The fan-out of one worker.
 
-    *draining* is asked four times a second; once it says so, every stream ends with ``bye`` and no
-    new one is taken. *owes* says whether something committed before a moment is not published yet:
-    browsers are told that Redis is back once that is done.
+    *draining* is asked sixty times in a beat's interval; once it says so, every stream ends with
+    ``bye`` and no new one is taken. *owes* says whether something committed before a moment is not
+    published yet: browsers are told that Redis is back once that is done.
     """
 
     def __init__(
@@ -73,27 +73,46 @@ class Hub:
         draining: Callable[[], bool] = lambda: False,
         owes: Callable[[datetime], bool] = lambda _since: False,
         clock: Clock | None = None,
+        metrics: Metrics | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self._bus = bus
         self._settings = settings
+        self._metrics = metrics or Metrics()
         self._draining = draining
         self._owes = owes
         self._clock = clock or Clock()
         self._back_since: datetime | None = None
         self.outages = 0
-        self._lock = threading.RLock()
+        self._away_since: float | None = None
+        self._away_s = 0.0
+        # The system's, not gevent's, which is ten times slower: nothing switches while holding it.
+        self._lock = get_original("_thread", "RLock")()
         self._watchers = Watchers()
-        self._fanout = Fanout(self._watchers, self._lock, settings.heartbeat_s, lambda: self.stamp)
+        self._overhearing = 0
+        self.sightings = Sightings(bus, self._metrics, settings.sightings_share)
+        self._fanout = Fanout(
+            self._watchers,
+            self._lock,
+            settings.heartbeat_s,
+            lambda: self.stamp,
+            self._metrics,
+            self.sightings.choose,
+            self._drain_when_told,
+            spans,
+        )
         self._versions: Versions | None = None
         self._connected = False
         self._expected: Stamp | None = None
         self._expected_at = 0.0
         self._doubted = False
         self._missed = False
+        self._unsettled = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.loaded = threading.Event()
         self.connections: Connections | None = None
+        self.traces = Traces()
         self._noticed: Callable[[Notice], None] = lambda _notice: None
         self._wrote: Callable[[str], None] | None = None
 
@@ -126,7 +145,18 @@ class Hub:
     @property
     def streams(self) -> int:
         """How many streams are open."""
-        return len(self._watchers)
+        return len(self._watchers) - self._overhearing
+
+    @property
+    def away_s(self) -> float:
+        """For how many seconds, all in all, no notices arrived since it began to listen."""
+        since = self._away_since
+        return self._away_s + (self._clock.monotonic() - since if since is not None else 0.0)
+
+    @property
+    def watched_keys(self) -> int:
+        """How many keys are watched here."""
+        return len(self._watchers.keys)
 
     def audience(self, key: str) -> int:
         """How many streams here watch *key*."""
@@ -141,9 +171,10 @@ class Hub:
 
     def start(self) -> None:
         """Begin to listen, in the background, and to own sockets where that can be."""
+        self._away_since = self._clock.monotonic()
         if can_own_sockets():
             self.connections = Connections(self.leave, self._settings.stall_s)
-        for target in (self._listen_for_ever, self._tick_for_ever, self._fanout.run):
+        for target in (self._listen_for_ever, self._settle_for_ever, self._fanout.run):
             thread = threading.Thread(target=target, name=f"coursewire-{target.__name__}")
             thread.daemon = True
             thread.start()
@@ -152,6 +183,7 @@ class Hub:
     def stop(self) -> None:
         """End every stream and stop listening; returns when the threads have ended."""
         self._stopping.set()
+        self._unsettled.set()
         self.drain()
         self._fanout.stop()
         for thread in self._threads:
@@ -167,6 +199,10 @@ class Hub:
         """Redis failed somebody: find out within a second whether it is away."""
         self._doubted = True
 
+    def tell_finding(self, key: KeyParts, text: str) -> None:
+        """Tell the browsers that watch *key* that it is stale, and that nothing named it."""
+        self._fanout.tell_watchers(key_text(key), frames.finding(key, text))
+
     def owe(self) -> None:
         """Something that was just committed could not be published: until it is, no cache is used.
 
@@ -175,6 +211,22 @@ class Hub:
         with self._lock:
             if self._connected:
                 self._back_since = self._clock.now()
+        self._unsettled.set()
+
+    @contextmanager
+    def overheard(self, stream: Stream) -> Iterator[None]:
+        """Meanwhile tell *stream*, which is no browser's, of its keys; it is in no count or log."""
+        with self._lock:
+            self._watchers.add(stream)
+            self._fanout.add(stream)
+            self._overhearing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers.remove(stream)
+                self._fanout.remove(stream)
+                self._overhearing -= 1
 
     def drain(self) -> None:
         """Say ``bye`` to every browser; each comes back after a wait of its own."""
@@ -185,13 +237,18 @@ class Hub:
     def refusal(self, access_key: str | None, address: str) -> Problem | None:
         """Why one more stream of this user, from this network address, is not opened."""
         settings = self._settings
+        refused = self._metrics.streams_refused.add
         if self._draining():
+            refused("draining")
             return Unavailable("This server is about to end. Come back; another one answers.")
         if len(self._watchers) >= settings.streams_per_worker:
+            refused("worker")
             return Unavailable("Too many streams are open here. Come back in a moment.")
         if self._watchers.of_user(access_key) >= settings.streams_per_user:
+            refused("user")
             return TooMany("You have too many streams open. Close some tabs or devices.")
         if self._watchers.of_address(address) >= settings.streams_per_address:
+            refused("address")
             return TooMany("Too many streams are open from your network. Come back in a moment.")
         return None
 
@@ -203,6 +260,7 @@ class Hub:
         with self._lock:
             self._watchers.add(stream)
             self._fanout.add(stream)
+            self._metrics.streams_opened.add()
             return self.stamp, self.settled
 
     def leave(self, stream: Stream) -> None:
@@ -211,12 +269,14 @@ class Hub:
             known = self._watchers.remove(stream)
             self._fanout.remove(stream)
         if known:
+            self._metrics.streams_ended.add(stream.ended)
             access_log.info(
                 "stream %s keys=%d seconds=%.1f frames=%d",
                 stream.label,
                 len(stream.keys),
                 time.monotonic() - stream.started_at,
                 stream.frames_sent,
+                extra={"path": "/live", "address": stream.address, "ended": stream.ended},
             )
 
     def is_current(self, key: str, stamp: Stamp | None) -> bool:
@@ -246,45 +306,27 @@ class Hub:
             self._stopping.wait(random.uniform(0, longest))  # noqa: S311  jitter, not a secret
 
     def _listen(self) -> None:
-        client = self._bus.connect(timeout_s=self._settings.redis_timeout_s * 4, single=True)
-        connection: Any = client.connection_pool.get_connection()
+        channels = [self._bus.channel]
+        if self._wrote is not None:
+            channels.append(self._bus.writes_channel)
+        if self._settings.sightings_share:
+            channels.append(self._bus.seen_channel)
+        heard = Subscription(self._bus, channels, self._settings.redis_timeout_s * 4)
         try:
-            connection.send_command("SUBSCRIBE", self._bus.channel)
-            if _read(connection, _PING_S + _PONG_S)[:1] != ["subscribe"]:
-                raise BusUnavailable("it does not answer SUBSCRIBE")
-            if self._wrote is not None:
-                connection.send_command("SUBSCRIBE", self._bus.writes_channel)
             self._expected, self._missed = None, False
             self._bus.probe()
             self._resume()
-            self._hear(connection)
+            self._hear(heard)
         finally:
-            connection.disconnect()
-            client.close()
-            client.connection_pool.disconnect()
+            heard.close()
 
-    def _hear(self, connection: Any) -> None:
-        turn = Turn()
-        pinged_at = compared_at = time.monotonic()
-        unanswered = False
+    def _hear(self, subscription: Subscription) -> None:
+        compared_at = time.monotonic()
         while not self._stopping.is_set():
-            asked_at = time.monotonic()
-            reply = _read(connection, min(1.0, self._settings.heartbeat_s))
+            message = subscription.next(min(1.0, self._settings.heartbeat_s))
+            if message is not None:
+                self._message(*message)
             moment = time.monotonic()
-            if moment - asked_at > _WAITED_S:
-                turn.begin()
-            else:
-                turn.end_when_due()  # under gevent, reading what is there already never waits
-            if reply:
-                unanswered = False
-                if reply[0] == "message":
-                    self._message(reply[1], reply[2])
-            # A worker that was busy itself for long has not asked, and proves nothing.
-            elif unanswered and moment - pinged_at > _PONG_S:
-                raise BusUnavailable(f"it was silent for {_PING_S + _PONG_S:g} s")
-            if moment - pinged_at > _PING_S and not unanswered:
-                pinged_at, unanswered = moment, True
-                connection.send_command("PING", check_health=False)
             suspect = self._doubted or self._expected is not None
             if suspect or moment - compared_at > self._settings.heartbeat_s:
                 compared_at = moment
@@ -293,13 +335,14 @@ class Hub:
     def _message(self, channel: str, data: str) -> None:
         if channel == self._bus.channel:
             self._notice(data)
+        elif channel == self._bus.seen_channel:
+            self.sightings.hear(data)
         elif self._wrote is not None:
             self._wrote(data)
 
     def _notice(self, data: str) -> None:
-        head, _, body = data.partition(" ")
         try:
-            stamp, notice = Stamp.parse(head), _decode(body)
+            stamp, notice = decode_notice(data)
         except (InvalidStamp, ValueError, KeyError, TypeError) as error:
             log.warning("A notice that cannot be read came over %s: %s", self._bus.channel, error)
             self._resume()
@@ -312,12 +355,17 @@ class Hub:
                 arrival = self._versions.arrive(stamp, notice.keys)
             if arrival is Arrival.NEXT:
                 self._noticed(notice)
-                self._tell(notice, stamp)
-        if arrival is Arrival.GAP:
+                self._tell(notice, stamp, self.traces.heard(notice, stamp))
+        if arrival is Arrival.NEXT:
+            self._metrics.notices_heard.add(notice.cause)
+            if notice.at is not None:
+                self._metrics.notice_heard_seconds.add(time.time() - notice.at)
+        elif arrival is Arrival.GAP:
+            self._metrics.notices_missed.add()
             log.warning("A notice is missing before %s; reading the versions anew", stamp)
             self._resume()
 
-    def _tell(self, notice: Notice, stamp: Stamp) -> None:
+    def _tell(self, notice: Notice, stamp: Stamp, told: Told) -> None:
         """A reset stands for events that cannot be told: some may have taken access away."""
         spread_ms = _spread_ms(len(self._watchers)) if notice.reset else 0
         named = None if notice.reset else notice.keys
@@ -327,8 +375,12 @@ class Hub:
         if named is not None:
             self._fanout.end(lost, "access", 0, _access(stamp))
         if named is None or self._watchers.are_watched(named):
-            announcement = Announcement(notice.cause, notice.trace, stamp, spread_ms)
+            announcement = Announcement(
+                notice.cause, notice.trace, stamp, spread_ms, notice.at, told
+            )
             self._fanout.announce(named, announcement)
+        else:
+            self._metrics.notices_unwatched.add()
         if named is None:
             self._fanout.end(lost, "access", spread_ms)
 
@@ -344,6 +396,7 @@ class Hub:
             before = self._versions.stamp if self._versions is not None else None
             self._versions = fresh
             came_back, self._connected = not self._connected, True
+            self._away_s, self._away_since = self.away_s, None
             self._tell_changed_since(before, fresh)
             if came_back:
                 self._back_since = self._clock.now()
@@ -351,6 +404,7 @@ class Hub:
             if before is not None:
                 log.info("Redis is back, at %s", fresh.stamp)
             self._say_restored()
+            self._unsettled.set()
         self.loaded.set()
 
     def _say_restored(self) -> None:
@@ -412,6 +466,7 @@ class Hub:
             here, expected = self.stamp, self._expected
             self._expected = None
             if here is None or not here.reaches(expected):
+                self._metrics.notices_missed.add()
                 log.warning("A notice up to %s was lost; reading the versions anew", expected)
                 self._resume()
 
@@ -420,19 +475,26 @@ class Hub:
             if not self._connected:
                 return
             self._connected = False
+            self._away_since = self._clock.monotonic()
             self._back_since = None
             self.outages += 1
             self._fanout.tell_all("degraded")
         log.warning("Redis is away: %s", error)
 
-    def _tick_for_ever(self) -> None:
-        while not self._stopping.wait(_TICK_S):
-            try:
-                if self._draining():
-                    self.drain()
-                self._say_restored()
-            except Exception:
-                log.exception("A round of the hub's clock failed; it goes on")
+    def _settle_for_ever(self) -> None:
+        """Look whether all is published, for as long as something was not; then sleep."""
+        while not self._stopping.is_set():
+            self._unsettled.wait()
+            self._unsettled.clear()
+            while self._back_since is not None and not self._stopping.wait(_LOOK_S):
+                try:
+                    self._say_restored()
+                except Exception:
+                    log.exception("It could not be looked for what is owed; it is tried again")
+
+    def _drain_when_told(self) -> None:
+        if self._draining():
+            self.drain()
 
 
 def _access(stamp: Stamp) -> Announcement:
@@ -449,22 +511,21 @@ def _spread_ms(browsers: int) -> int:
     return browsers * 1000 // _BROWSERS_PER_SECOND
 
 
-def _read(connection: Any, timeout_s: float) -> Sequence[str]:
-    """What Redis says next to a subscriber; empty when it says nothing for *timeout_s*.
+def decode_notice(text: str) -> tuple[Stamp, Notice]:
+    """What the channel carries: a stamp, and a notice.
 
-    redis-py's `PubSub` polls before it reads: under gevent that costs more than the rest of a
-    notice. It also connects anew by itself, and what was said in between nobody would know.
+    Raises `InvalidStamp`, `ValueError`, `KeyError` or `TypeError` for anything else.
     """
-    try:
-        reply: Sequence[str] = connection.read_response(
-            timeout=timeout_s, disconnect_on_error=False, push_request=True
-        )
-    except RedisTimeout:
-        return []
-    return reply
-
-
-def _decode(body: str) -> Notice:
+    head, _, body = text.partition(" ")
     data = json.loads(body)
     keys: Iterable[str] = data["keys"]
-    return Notice(tuple(keys), data["cause"], data["trace"], reset=bool(data.get("reset")))
+    at = data.get("at")
+    notice = Notice(
+        tuple(keys),
+        data["cause"],
+        data["trace"],
+        reset=bool(data.get("reset")),
+        at=float(at) if at is not None else None,
+        why=str(data.get("why", "")),
+    )
+    return Stamp.parse(head), notice

@@ -10,16 +10,16 @@ That worker is slow, and Redis is not away. (libev hands over some sockets a tur
 answer behind a thousand requests comes many turns later, and the timer sooner.)
 """
 
-from redis._parsers import _HiredisParser
+from redis.connection import DefaultParser
 from redis.exceptions import TimeoutError as RedisTimeout
 
 
-class LateAnswers(_HiredisParser):
-    """redis-py's parser, which looks once more before it says that the time is up."""
+class LateAnswers(DefaultParser):  # type: ignore[valid-type,misc]  # chosen when it is imported
+    """redis-py's parser, that of hiredis, which looks once more before it says the time is up."""
 
     def read_from_socket(self, *arguments: object, **named: object) -> bool:
         """Read what is there, as its parent does; raises redis-py's `TimeoutError`."""
         try:
-            return bool(super().read_from_socket(*arguments, **named))  # type: ignore[no-untyped-call]
+            return bool(super().read_from_socket(*arguments, **named))
         except RedisTimeout:
-            return bool(super().read_from_socket(timeout=0))  # type: ignore[no-untyped-call]
+            return bool(super().read_from_socket(timeout=0))

@@ -22,6 +22,7 @@ ROOMS = (
     "actions",
     "delivery",
     "reactions",
+    "listeners",
     "pages",
     "commands",
     "demo",

@@ -51,11 +51,14 @@ def session_name(token: str) -> bytes:
 
 
 def _write_me(me: Me) -> dict[str, Any]:
-    return {**asdict(me), "expires_at": me.expires_at.isoformat()}
+    seen_at = me.seen_at and me.seen_at.isoformat()
+    return {**asdict(me), "expires_at": me.expires_at.isoformat(), "seen_at": seen_at}
 
 
 def _read_me(written: dict[str, Any]) -> Me:
-    return Me(**{**written, "expires_at": datetime.fromisoformat(written["expires_at"])})
+    seen_at = written["seen_at"] and datetime.fromisoformat(written["seen_at"])
+    expires_at = datetime.fromisoformat(written["expires_at"])
+    return Me(**{**written, "expires_at": expires_at, "seen_at": seen_at})
 
 
 def _name_question(question: Question) -> str:

@@ -97,8 +97,10 @@ def explain(error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
         path = ".".join(str(step) for step in item["loc"]) or "body"
-        sentence = _SENTENCES.get(item["type"], item["msg"] + ".")
-        found.setdefault(path, sentence.format_map(item.get("ctx", {})))
+        ours = _SENTENCES.get(item["type"])
+        # Only ours have places to fill; a pattern in pydantic's may have braces of its own.
+        told = ours.format_map(item.get("ctx", {})) if ours else item["msg"] + "."
+        found.setdefault(path, told)
     return found
 
 
@@ -107,6 +109,7 @@ _SENTENCES = {
     "extra_forbidden": "This field is not known; remove it.",
     "string_too_short": "This must not be empty.",
     "string_too_long": "This is too long; {max_length} characters are the most.",
+    "string_pattern_mismatch": "This is not written as it has to be.",
     "too_short": "Choose at least {min_length}.",
     "too_long": "These are too many; {max_length} are the most at once.",
     "int_type": "This must be a whole number.",

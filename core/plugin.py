@@ -1,6 +1,6 @@
 """A plugin: a Flask blueprint with a few more words."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -11,8 +11,11 @@ from core.access import Access, Me
 from core.actions import Action
 from core.events import Event
 from core.guards import Decide, Guard, GuardExtension
+from core.listeners import Listen, Listener
 from core.queries import Fill, Part, Query, refuse_when_frozen
 from core.reactions import Reaction
+from core.rounds import Round
+from core.settings import Settings
 from core.staleness import E, Staleness
 
 P = ParamSpec("P")
@@ -20,6 +23,7 @@ R = TypeVar("R")
 EventType = TypeVar("EventType", bound=type[Event])
 View = Callable[..., ResponseReturnValue]
 LoadMe = Callable[[str], Me | None]
+FindSources = Callable[[Settings], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,13 @@ class Plugin(Blueprint):
         self.fills: list[Fill] = []
         self.guard_extensions: list[GuardExtension] = []
         self.reactions: list[Reaction] = []
+        self.listeners: list[Listener] = []
+        self.rounds: list[Round] = []
         self.pages: list[Page] = []
         self.identities: list[Identity] = []
         self.demos: list[Callable[[], None]] = []
+        self.sources_found: list[FindSources] = []
+        self.starts: list[Callable[[Settings], None]] = []
 
     def event(self, event: EventType) -> EventType:
         """Declares *event* as this plugin's own."""
@@ -166,6 +174,24 @@ class Plugin(Blueprint):
 
         return register
 
+    def on_every(self, function: Listen) -> Listen:
+        """Makes *function* a listener: told of every event of every plugin, inside the transaction.
+
+        It gets the events of the transaction and its `Origin`; see `core.listeners`.
+        """
+        self._refuse_when_frozen(f"Listener '{function.__name__}'")
+        self.listeners.append(Listener(self.name, function))
+        return function
+
+    def round(self, function: Callable[[], None]) -> Callable[[], None]:
+        """Makes a round of *function*: run every five seconds in each worker, in no transaction.
+
+        It looks first whether there is anything to do; see `core.rounds`.
+        """
+        self._refuse_when_frozen(f"Round '{function.__name__}'")
+        self.rounds.append(Round(self.name, function))
+        return function
+
     def identity(self, *, cookie: str) -> Callable[[LoadMe], LoadMe]:
         """Makes a function the one that says whose token the *cookie* holds; one plugin does.
 
@@ -185,6 +211,22 @@ class Plugin(Blueprint):
         self._refuse_when_frozen("Demonstration data")
         self.demos.append(fill)
         return fill
+
+    def sources(self, find: FindSources) -> FindSources:
+        """Makes *find* say what pages load from elsewhere: origins, by the directive of the
+        Content-Security-Policy that they extend (connect-src, frame-src, img-src, media-src).
+
+        It is asked once, when the app is created.
+        """
+        self._refuse_when_frozen("A source of pages")
+        self.sources_found.append(find)
+        return find
+
+    def at_start(self, run: Callable[[Settings], None]) -> Callable[[Settings], None]:
+        """Makes *run* one of the last things of each worker's start; commands do not run it."""
+        self._refuse_when_frozen("What runs at the start")
+        self.starts.append(run)
+        return run
 
     def add_part(self, part: Part) -> None:
         """Called by `Query.part`."""

@@ -214,9 +214,16 @@ class Query(Generic[P, R]):
 
         return register
 
-    def fill(self, slot: str, plugin: "Plugin", *, order: int = 0) -> None:
-        """Shows this query as a region in a page's *slot*, which supplies its parameters."""
-        plugin.add_fill(Fill(slot, self, order))
+    def fill(
+        self, slot: str, plugin: "Plugin", *, order: int = 0, frame: str | None = None
+    ) -> None:
+        """Shows this query as a region in a page's *slot*, which supplies its parameters.
+
+        *frame* is a template that places the region itself, among what belongs around it: a search
+        form, say. It is given the slot's parameters, and nothing of it is shown to those who may
+        not view the key.
+        """
+        plugin.add_fill(Fill(slot, self, order, frame))
 
     def _options_from(self, segment: str, text: str) -> dict[str, Any]:
         try:
@@ -273,6 +280,7 @@ class Fill:
     slot: str
     query: Query[..., Any]
     order: int
+    frame: str | None = None
 
 
 def parse_key(text: str, find: Callable[[str, str], Query[..., Any] | None]) -> Key:

@@ -23,12 +23,16 @@ from core.stamps import Stamp
 
 @dataclass(frozen=True)
 class Reading:
-    """What a key showed at ``stamp`` (``None``: Redis was away), and what the asker may do."""
+    """What a key showed at ``stamp`` (``None``: Redis was away), and what the asker may do.
+
+    ``source`` says where it came from: see `core.cache.Found`.
+    """
 
     key: Key
     access: Access
     stamp: Stamp | None
     bodies: Bodies
+    source: str = "database"
 
     @property
     def json(self) -> Body:
@@ -70,7 +74,7 @@ def read_key(key: Key, floor: Stamp | None) -> Reading | None:
     runtime.freshness.saw(key, me, found, began, outages)
     if found.ahead:
         after_this_request(remember_that_it_is_ahead)
-    return Reading(key, access, found.stamp, found.bodies)
+    return Reading(key, access, found.stamp, found.bodies, found.source)
 
 
 def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
@@ -80,7 +84,8 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
     who may read the key, so it must not depend on who happens to ask first.
     """
     with app.app_context():
-        with observing() as sight, reading():
+        timer = current_runtime().metrics.query_seconds.labels(key.query.namespace).time()
+        with timer, observing() as sight, reading():
             result, parts = run_query(key, me)
         data = json.dumps(data_of(key, result, parts), separators=(",", ":"), ensure_ascii=False)
         try:

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.access import Access, Me
 from core.actions import Action
 from core.events import Event
+from core.explain.why import BY_NAME, Named
 from core.freshness.observation import as_part
 from core.guards import Guard
 from core.keys import access_key
+from core.listeners import Listener
 from core.plugin import Identity, Plugin
 from core.queries import Fill, Key, Part, Query, parse_key
 from core.reactions import Reaction
+from core.rounds import Round
 from core.staleness import Rule, Staleness
 
 _KEYS_KEPT = 1_000
@@ -32,6 +37,21 @@ class Source:
     def in_code(self) -> bool:
         """Whether it is answered by a function, which may read the database."""
         return self.rule.answer is not None
+
+    @property
+    def label(self) -> str:
+        """The read, as explanations call it."""
+        owner = self.staleness.owner
+        return owner if self.query is not None else f"guard {owner}"
+
+    @property
+    def how(self) -> str:
+        """The name of the function that answers, or `BY_NAME`."""
+        return self.rule.answer.__name__ if self.rule.answer is not None else BY_NAME
+
+    def answer(self, event: Event) -> Named:
+        """What it says that *event* makes stale."""
+        return Named(self.label, self.how, tuple(dict.fromkeys(self.keys(event))))
 
     def keys(self, event: Event) -> Iterator[str]:
         """The text forms of the keys, or prefixes of keys, that *event* makes stale."""
@@ -74,6 +94,10 @@ class Registry:
         )
         self.reactions: tuple[Reaction, ...] = tuple(
             reaction for plugin in plugins for reaction in plugin.reactions
+        )
+        self.rounds: tuple[Round, ...] = tuple(each for plugin in plugins for each in plugin.rounds)
+        self.listeners: tuple[Listener, ...] = tuple(
+            listener for plugin in plugins for listener in plugin.listeners
         )
         self.identities: tuple[Identity, ...] = tuple(
             identity for plugin in plugins for identity in plugin.identities
@@ -126,6 +150,11 @@ class Registry:
         """The queries shown in *slot*, in their order."""
         return sorted(self._fills.get(slot, ()), key=lambda fill: fill.order)
 
+    @property
+    def fills(self) -> Mapping[str, Sequence[Fill]]:
+        """The queries shown in each slot."""
+        return self._fills
+
     def extensions_of(self, guard: Guard) -> Sequence[Guard]:
         """What may grant more than *guard* does."""
         return self._extensions.get(id(guard), ())
@@ -133,6 +162,14 @@ class Registry:
     def sources_of(self, event: type[Event]) -> Sequence[Source]:
         """The reads that *event* makes stale."""
         return self._sources.get(event, ())
+
+    def event_of(self, wire_name: str, payload: dict[str, object]) -> Event | None:
+        """The event of a row; ``None`` when a newer or older release wrote it in another shape."""
+        kind = self.events.get(wire_name)
+        try:
+            return kind.model_validate(payload) if kind is not None else None
+        except ValidationError:
+            return None
 
     def reactions_to(self, event: type[Event]) -> Iterable[Reaction]:
         """The reactions to *event*."""

@@ -18,18 +18,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flask import Flask
-from pydantic import ValidationError
 from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.bus import Notice
 from core.database import UtcDateTime, db, now, reading, writing
-from core.errors import BusUnavailable, CoursewireError
-from core.events import Event
+from core.errors import BusUnavailable
+from core.explain.why import Named, Why, both_looks
+from core.glance import Glance
 from core.outbox import ActionAnswer, OutboxEvent, OutboxReaction
-from core.reactions import Reaction, limited
-from core.stamps import Stamp
-from core.transactions import Owed, Work, keys_seen_after, transaction
+from core.runs import Runs
+from core.transactions import Owed, Work, answers_by_name, answers_seen_after
 
 if TYPE_CHECKING:
     from core.runtime import Runtime
@@ -37,13 +36,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("coursewire.relay")
 
 _CLAIM_S = 5.0
-_REACTION_CLAIM_S = 30.0
-"""How long a reaction is left to the worker that claimed it, beyond the time it may run."""
+_ASKED_ANEW_S = 2.0
+"""How long Redis, which took what it was told, is taken to do so while nothing is owed."""
 _STOP_S = 5.0
 _BATCH = 100
 _ATTEMPTS = 5
-_REACTION_ATTEMPTS = 12
-_LONGEST_WAIT_S = 600
 _ANSWERS_KEPT = timedelta(hours=24)
 
 _MOMENT = bindparam("moment", type_=UtcDateTime())
@@ -61,10 +58,10 @@ class Relay:
         self._runtime = runtime
         self._stopping = threading.Event()
         self._nudge = threading.Event()
-        # A reaction holds a database connection; half of the worker's stay with the requests.
-        self._slots = threading.BoundedSemaphore(max(1, runtime.settings.database_pool_size // 2))
-        self._running: dict[str, threading.Thread] = {}
+        self._runs = Runs(app, runtime, self._stopping, self._nudge.set)
         self._thread: threading.Thread | None = None
+        self._due = Glance(_DUE)
+        self._answered_at = 0.0
 
     def start(self) -> None:
         """Begin to sweep, in the background."""
@@ -81,9 +78,7 @@ class Relay:
         until = time.monotonic() + _STOP_S
         if self._thread is not None:
             self._thread.join(timeout=_STOP_S)
-        for run in list(self._running.values()):
-            if run.is_alive():
-                run.join(timeout=max(0.0, until - time.monotonic()))
+        self._runs.wait(until)
 
     def publish_now(self, work: Work, owed: Sequence[Owed]) -> None:
         """Publish the rows that *work* just committed, and note in it what came of that.
@@ -95,21 +90,27 @@ class Relay:
             work.stamp = self._runtime.read_stamp()
             return
         try:
-            later = keys_seen_after(self._runtime.registry, [row.event for row in owed])
-            work.stale = tuple(dict.fromkeys([*work.stale, *(k for keys in later for k in keys)]))
+            origin = self._runtime.spans.origin(work.trace)
+            later = answers_seen_after(self._runtime.registry, [row.event for row in owed])
+            seen = [key for answers in later for answer in answers for key in answer.keys]
+            work.stale = tuple(dict.fromkeys([*work.stale, *seen]))
             stamp = None
-            for row, keys in zip(owed, later, strict=True):
-                stamp = self._publish(row, keys, patient=False)
+            for row, answers in zip(owed, later, strict=True):
+                named = both_looks(row.named, answers)
+                why = Why(work.by, row.row_id, time.time(), named=named, span=origin)
+                notice = _notice(row, answers, work.committed, why)
+                with self._runtime.spans.span("publication", row.trace, event=row.name):
+                    stamp = self._runtime.bus.publish(notice)
             work.stamp = stamp
             self._delete([row.row_id for row in owed])
         except BusUnavailable as error:
-            log.info("Not published yet, the sweeper will: %s (trace %s)", error, work.trace)
+            log.info("Not published yet, the sweeper will: %s", error, extra=_traced(work.trace))
             self._runtime.hub.owe()
             self._runtime.hub.doubt()
         except Exception:
             self._runtime.hub.owe()
             # The action is committed: its answer must not depend on what comes after.
-            log.exception("Not published yet, the sweeper will try (trace %s)", work.trace)
+            log.exception("Not published yet, the sweeper will try", extra=_traced(work.trace))
         finally:
             self._nudge.set()
 
@@ -140,8 +141,14 @@ class Relay:
         done = []
         for row in claimed:
             try:
-                later = keys_seen_after(self._runtime.registry, [row.event])
-                self._publish(row, later[0], patient=True)
+                (answers,) = answers_seen_after(self._runtime.registry, [row.event])
+                named = answers
+                if row.event is not None:
+                    named = (*answers_by_name(self._runtime.registry, row.event), *answers)
+                why = Why("", row.row_id, time.time(), swept=True, named=named)
+                notice = _notice(row, answers, row.committed, why)
+                with self._runtime.spans.span("publication", row.trace, event=row.name):
+                    self._runtime.bus.publish(notice, patient=True)
             except BusUnavailable as error:
                 if not error.refused:
                     break
@@ -153,24 +160,8 @@ class Relay:
         return done
 
     def react(self) -> list[threading.Thread]:
-        """Start the due reactions that have a slot, each in a thread and transaction of its own.
-
-        It never waits for a slot, so reactions that hang do not hold up what is to be published.
-        One function runs once at a time in this worker, so one that hangs takes one slot.
-        """
-        runs = []
-        while not self._stopping.is_set() and self._slots.acquire(blocking=False):
-            run = None
-            try:
-                run = self._claim_reaction()
-            finally:
-                if run is None:
-                    self._slots.release()
-            if run is None:
-                break
-            run.start()
-            runs.append(run)
-        return runs
+        """Start the due reactions that have a slot; see `core.runs.Runs.start_due`."""
+        return self._runs.start_due()
 
     def forget_answers(self) -> None:
         """Delete the answers kept for repeated requests that are older than a day."""
@@ -178,10 +169,6 @@ class Relay:
             session.execute(
                 delete(ActionAnswer).where(ActionAnswer.created_at < now() - _ANSWERS_KEPT)
             )
-
-    def _publish(self, row: Owed, later: Sequence[str], *, patient: bool) -> Stamp:
-        keys = tuple(dict.fromkeys([*row.keys, *later]))
-        return self._runtime.bus.publish(Notice(keys, row.name, row.trace), patient=patient)
 
     def _delete(self, row_ids: Sequence[int]) -> None:
         with writing() as session:
@@ -202,21 +189,26 @@ class Relay:
             for row in rows:
                 row.due_at = now() + timedelta(seconds=_CLAIM_S)
             return [
-                Owed(row.id, self._event(row.event, row.payload), tuple(row.keys), row.trace,
-                     row.event)
+                Owed(
+                    row.id,
+                    self._runtime.registry.event_of(row.event, row.payload),
+                    tuple(row.keys),
+                    row.trace,
+                    row.event,
+                    row.created_at.timestamp(),
+                )
                 for row in rows
-            ]  # fmt: skip
-
-    def _event(self, wire_name: str, payload: dict[str, object]) -> Event | None:
-        """The event of a row; ``None`` when a newer or older release wrote it in another shape."""
-        kind = self._runtime.registry.events.get(wire_name)
-        try:
-            return kind.model_validate(payload) if kind is not None else None
-        except ValidationError:
-            return None
+            ]
 
     def _failed(self, row: Owed, error: Exception) -> None:
-        log.error("Event %s (row %d) cannot be published", row.name, row.row_id, exc_info=error)
+        traced = _traced(row.trace)
+        log.error(
+            "Event %s (row %d) cannot be published",
+            row.name,
+            row.row_id,
+            exc_info=error,
+            extra=traced,
+        )
         with writing() as session:
             attempts = session.scalar(
                 update(OutboxEvent)
@@ -234,75 +226,19 @@ class Relay:
             session.execute(
                 update(OutboxEvent).where(OutboxEvent.id == row.row_id).values(parked_at=now())
             )
-        log.error("Event %s (row %d) is parked; every screen reads again", row.name, row.row_id)
-
-    def _claim_reaction(self) -> threading.Thread | None:
-        """A thread that will run the reaction that is due first; ``None`` when none is due."""
-        due = (
-            select(OutboxReaction)
-            .where(
-                OutboxReaction.parked_at.is_(None),
-                OutboxReaction.due_at <= now(),
-                OutboxReaction.reaction.not_in(list(self._running)),
-            )
-            .order_by(OutboxReaction.due_at, OutboxReaction.id)
-            .limit(1)
+        log.error(
+            "Event %s (row %d) is parked; every screen reads again",
+            row.name,
+            row.row_id,
+            extra=traced,
         )
-        if db.session.execute(due.with_only_columns(OutboxReaction.id)).first() is None:
-            db.session.remove()
-            return None
-        with writing() as session:
-            row = session.scalars(due.with_for_update(skip_locked=True)).first()
-            if row is None:
-                return None
-            reaction, event = self._reaction(row.reaction), self._event(row.event, row.payload)
-            if reaction is None or event is None:
-                _park(row, "No enabled plugin has this reaction, or its event has another shape.")
-                return None
-            if row.attempts >= _REACTION_ATTEMPTS:
-                _park(row, f"Its process ended each time it ran, {row.attempts} times.")
-                return None
-            row.attempts += 1
-            limit_s = self._runtime.settings.reaction_timeout_s + _REACTION_CLAIM_S
-            row.due_at = now() + timedelta(seconds=max(limit_s, _wait_s(row)))
-            claimed = (row.id, reaction, event, row.trace)
-        run = threading.Thread(target=self._run, args=claimed, daemon=True)
-        self._running[reaction.label] = run
-        return run
-
-    def _run(self, row_id: int, reaction: Reaction, event: Event, trace: str) -> None:
-        try:
-            with self._app.app_context():
-                try:
-                    with limited(self._runtime.settings.reaction_timeout_s, reaction.label):
-                        _run_in_transaction(row_id, reaction, event, trace)
-                except Exception as error:
-                    log.exception("Reaction %s (row %d) failed", reaction.label, row_id)
-                    self._reaction_failed(row_id, error)
-        finally:
-            del self._running[reaction.label]
-            self._slots.release()
-            self._nudge.set()
-
-    def _reaction(self, label: str) -> Reaction | None:
-        known = self._runtime.registry.reactions
-        return next((reaction for reaction in known if reaction.label == label), None)
-
-    def _reaction_failed(self, row_id: int, error: Exception) -> None:
-        with writing() as session:
-            row = session.get(OutboxReaction, row_id)
-            if row is not None:
-                row.error = f"{type(error).__name__}: {error}"[:2000]
-                row.due_at = now() + timedelta(seconds=_wait_s(row))
-                row.parked_at = now() if row.attempts >= _REACTION_ATTEMPTS else None
 
     def _round(self) -> None:
         """Do what is due; when that is nothing, as it mostly is, one statement has told."""
-        with reading() as session:
-            events, reactions = session.execute(_DUE, {"moment": now()}).one()
+        events, reactions = self._due.one(db.engine, {"moment": now()})
         if events:
             self.sweep()
-        else:
+        elif time.monotonic() - self._answered_at > _ASKED_ANEW_S:
             self._redis_answers()
         if reactions:
             self.react()
@@ -314,6 +250,7 @@ class Relay:
         except BusUnavailable:
             self._runtime.hub.doubt()
             return False
+        self._answered_at = time.monotonic()
         return True
 
     def _sweep_for_ever(self) -> None:
@@ -334,25 +271,13 @@ class Relay:
                 log.exception("The sweeper failed; it tries again")
 
 
-def _run_in_transaction(row_id: int, reaction: Reaction, event: Event, trace: str) -> None:
-    """The transaction begins when the reaction first uses the database: while it waits for
-    something else before that, it holds neither a connection nor SQLite's write lock.
-    """
-    with transaction(at_first_use=True) as work:
-        work.trace = trace
-        work.by = f"reaction '{reaction.label}'"
-        reaction.function(event)
-        gone = db.session.execute(delete(OutboxReaction).where(OutboxReaction.id == row_id))
-        if not gone.rowcount:  # type: ignore[attr-defined]  # a DELETE has one
-            raise CoursewireError(
-                "Another worker has run it meanwhile; nothing is kept of this run."
-            )
+def _traced(trace: str) -> dict[str, str]:
+    """What puts *trace* on a log line."""
+    return {"trace": trace}
 
 
-def _wait_s(row: OutboxReaction) -> float:
-    return min(2.0**row.attempts, _LONGEST_WAIT_S)
-
-
-def _park(row: OutboxReaction, reason: str) -> None:
-    row.parked_at, row.error = now(), reason
-    log.error("Reaction %s (row %d) is parked: %s", row.reaction, row.id, reason)
+def _notice(row: Owed, later: Sequence[Named], at: float | None, why: Why) -> Notice:
+    """The notice of *row*, with what the second look saw."""
+    seen = [key for answer in later for key in answer.keys]
+    keys = tuple(dict.fromkeys([*row.keys, *seen]))
+    return Notice(keys, row.name, row.trace, at=at, why=why.encode())

@@ -1,8 +1,9 @@
 """The runtime of one app in one process: what the plugins declared, and the parts that move."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import Context
+from logging import Handler
 from typing import Any, Protocol, TypeVar
 
 from flask import Flask, request
@@ -11,6 +12,7 @@ from core.access import Access, Me
 from core.build import build_id
 from core.bus import Bus
 from core.cache import Cache
+from core.canary import Canary
 from core.database import now, reading, release_session
 from core.errors import BusUnavailable, Fault, SetupError
 from core.flights import Flights
@@ -22,13 +24,21 @@ from core.hub import Hub
 from core.keys import access_key
 from core.memory import Memory, session_name
 from core.plugin import Identity
+from core.rates import Rates
 from core.reads import make_bodies
 from core.registry import Registry
 from core.relay import Relay
+from core.rounds import Rounds
 from core.settings import Settings
 from core.shared import Shared
 from core.shelves import Shelf
 from core.stamps import Stamp
+from core.telemetry.logs import follow
+from core.telemetry.metrics import Metrics
+from core.telemetry.observations import Outbox, look_at
+from core.telemetry.reporter import Reporter
+from core.telemetry.spans import spans_if_installed
+from core.throttle import Throttle
 
 T = TypeVar("T")
 
@@ -45,17 +55,33 @@ class Runtime:
     def __init__(self, app: Flask, settings: Settings, registry: Registry) -> None:
         self.settings = settings
         self.registry = registry
-        self.bus = Bus(settings)
+        self.metrics = Metrics()
+        self.spans = spans_if_installed()
+        self.bus = Bus(settings, metrics=self.metrics)
+        self.throttle = Throttle(self.bus)
+        self.rates = Rates()
         self.relay = Relay(app, self)
-        self.hub = Hub(self.bus, settings, self._draining, self.relay.owes)
+        self.hub = Hub(
+            self.bus,
+            settings,
+            self._draining,
+            self.relay.owes,
+            metrics=self.metrics,
+            spans=self.spans,
+        )
         build = build_id(registry.plugins)
         shared = Shared(self.bus, self.hub, settings, build)
         self.memory = Memory(self.hub, shared, settings.cache_memory_bytes)
-        self.cache = Cache(self.bus, self.hub, self.memory, settings, build)
+        self.cache = Cache(self.bus, self.hub, self.memory, settings, build, metrics=self.metrics)
         self._flights: Flights[Any] = Flights()
         self.freshness = FreshnessGuard(
             app, self, lambda key, me: Context().run(make_bodies, app, key, me)
         )
+        self.telemetry = Reporter(self.metrics, self.bus, Outbox(app, self.metrics).measure)
+        self.telemetry.every_report(self.hub.sightings.settle)
+        self.rounds = Rounds(app, registry.rounds)
+        self.canary = Canary(app, self, self.rounds.stopping)
+        look_at(self, app, self.metrics, build)
         self._worker: Worker | None = None
         self._started = False
 
@@ -74,6 +100,11 @@ class Runtime:
         self.freshness.start()
         self.hub.start()
         self.relay.start()
+        self.telemetry.start()
+        self.rounds.start()
+        for plugin in self.registry.plugins:
+            for run in plugin.starts:
+                run(self.settings)
 
     def drain(self) -> None:
         """Send every browser to another worker."""
@@ -83,10 +114,21 @@ class Runtime:
         """Stop what `start` started, and close the connections to Redis."""
         if self._started:
             self._started = False
+            self.rounds.stop()
             self.freshness.stop()
             self.hub.stop()
             self.relay.stop()
+            self.telemetry.stop()
         self.bus.close()
+
+    def log_to(self, handlers: Sequence[Handler], access: Sequence[Handler], level: int) -> None:
+        """Log where the server does; see `core.telemetry.logs.follow`."""
+        follow(self, handlers, access, level)
+
+    @property
+    def shared_questions(self) -> int:
+        """How often one answer about a session or a guard served several requests."""
+        return self._flights.shared
 
     def identify(self) -> Me | None:
         """Who sent the request at hand, in the words of the plugin that knows."""

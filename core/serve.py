@@ -115,6 +115,10 @@ def _settings(plan: Plan, redis_url: str) -> dict[str, str]:
         or str(plan.var / "uploads"),
         "COURSEWIRE_DEMO": "1" if plan.demo else "0",
         "COURSEWIRE_FRESHNESS": os.environ.get("COURSEWIRE_FRESHNESS") or "strict",
+        "COURSEWIRE_INSPECTOR": os.environ.get("COURSEWIRE_INSPECTOR")
+        or ("open" if plan.demo else "staff"),
+        "COURSEWIRE_LOG_FORMAT": os.environ.get("COURSEWIRE_LOG_FORMAT") or "text",
+        "COURSEWIRE_SIGHTINGS_SHARE": os.environ.get("COURSEWIRE_SIGHTINGS_SHARE") or "1",
         "COURSEWIRE_LOG_LEVEL": os.environ.get("COURSEWIRE_LOG_LEVEL") or "warning",
     }
 

@@ -105,6 +105,7 @@ class SocketStream(Stream):
         """Send a frame; one about the stream itself is not worth keeping for a slow browser."""
         if self.fd < 0:
             if self._slow_for_s() > 2 * self._connections.stall_s:
+                self.ended = "slow"
                 self.close()
             return
         try:
@@ -151,6 +152,7 @@ class SocketStream(Stream):
         self._connections.expect(self._descriptor, _WATCHED)
         if too_slow:
             # After the rest of the frame at hand; what it missed it reads when it comes back.
+            self.ended = "slow"
             self.end(rest + frames.bye("slow", _SLOW_RETRY_MS))
         elif rest or late:
             self.send(rest + late)
@@ -182,6 +184,11 @@ class Connections:
         self._epoll: Any = monkey.get_original("select", "epoll")()
         self._watcher = gevent.get_hub().loop.io(self._epoll.fileno(), 1)
         self._watcher.start(self._poll)
+
+    @property
+    def slow(self) -> int:
+        """How many browsers take no data now."""
+        return sum(1 for stream in list(self._by_descriptor.values()) if stream.fd < 0)
 
     def watch(self, stream: SocketStream, descriptor: int) -> None:
         """Begin to watch the descriptor of *stream*."""

@@ -10,9 +10,10 @@ is merged into one frame.
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import frames
+from core.explain.traces import Told
 from core.keys import KeyParts
 from core.stamps import Stamp
 from core.watchers import WatchedKey
@@ -22,17 +23,28 @@ _MOST_WAITING = 8
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Why keys are to be refetched, and as of when."""
+    """Why keys are to be refetched, and as of when.
+
+    ``at`` is when the write was committed, in seconds since the epoch; ``told`` is where it is
+    noted how many browsers have been told; ``reports`` are the traces that the browser is to report
+    on, as in `core.sightings`.
+    """
 
     cause: str
     trace: str
     stamp: Stamp | None
     spread_ms: int = 0
+    at: float | None = None
+    told: Told | None = None
+    reports: tuple[str, ...] = ()
 
     def frame(self, keys: Sequence[WatchedKey]) -> bytes:
         """The encoded frame that names *keys*."""
         parts = [key.parts for key in keys]
-        return frames.stale(parts, self.cause, self.trace, self.spread_ms, self.stamp)
+        age_ms = None if self.at is None else max(0, round((time.time() - self.at) * 1000))
+        return frames.stale(
+            parts, self.cause, self.trace, self.spread_ms, self.stamp, age_ms, self.reports
+        )
 
 
 class Stream:
@@ -40,13 +52,14 @@ class Stream:
 
     ``wanted`` maps the text form to the tuple form of the keys to watch; once it has joined, they
     are in ``keys``. It ends at ``ends_at`` (seconds of `time.monotonic`), with the session that
-    opened it. ``fd`` is a descriptor that takes data now, or -1. Only the fan-out calls the
-    ``send…`` methods, so frames keep their order.
+    opened it. ``fd`` is a descriptor that takes data now, or -1. ``ended`` is why it ends, once it
+    does: “left” unless we end it. ``id`` is what the browser calls it by in its reports; empty for
+    one that makes none. Only the fan-out calls the ``send…`` methods, so frames keep their order.
     """
 
     __slots__ = (
-        "access_key", "address", "beat_slot", "ends_at", "fd", "frames_sent", "keys", "label",
-        "started_at", "wanted",
+        "access_key", "address", "beat_slot", "ended", "ends_at", "fd", "frames_sent", "id",
+        "keys", "label", "started_at", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +78,8 @@ class Stream:
         self.address = address
         self.label = label
         self.beat_slot = 0
+        self.id = ""
+        self.ended = "left"
         self.fd = -1
         self.started_at = time.monotonic()
         self.frames_sent = 0
@@ -160,10 +175,11 @@ class PulledStream(Stream):
 class LateKeys:
     """The keys that a browser has not been told of yet, and the newest reason."""
 
-    __slots__ = ("_announcement", "_keys")
+    __slots__ = ("_announcement", "_keys", "_reports")
 
     def __init__(self) -> None:
         self._keys: dict[WatchedKey, None] = {}
+        self._reports: tuple[str, ...] = ()
         self._announcement: Announcement | None = None
 
     def __bool__(self) -> bool:
@@ -173,11 +189,15 @@ class LateKeys:
         """Merge *keys* in."""
         self._keys.update(dict.fromkeys(keys))
         self._announcement = announcement
+        if announcement.reports:
+            reports = dict.fromkeys((*self._reports, *announcement.reports))
+            self._reports = tuple(reports)[-_MOST_WAITING:]
 
     def take(self) -> bytes:
         """One frame with all of them, which are then told; nothing when there are none."""
         if self._announcement is None:
             return b""
-        encoded = self._announcement.frame(tuple(self._keys))
-        self._keys, self._announcement = {}, None
+        announcement = replace(self._announcement, reports=self._reports)
+        encoded = announcement.frame(tuple(self._keys))
+        self._keys, self._announcement, self._reports = {}, None, ()
         return encoded

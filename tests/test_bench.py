@@ -212,7 +212,7 @@ def test_the_table_sets_each_server_beside_the_limit() -> None:
 
 
 def test_targets_say_what_was_met_and_what_was_missed() -> None:
-    aside = meanwhile.Meanwhile(1000, 4.0, 12.0, 510.0, 600.0, 5_000_000, 2.0, 2000, 0)
+    aside = meanwhile.Meanwhile(1000, 4.0, 12.0, 18.0, 510.0, 600.0, 5_000_000, 2.0, 2000, 0)
     results = [
         some_result(LIMIT, 200_000),
         some_result(NCHAN, 100_000, last_p99_ms=11.0),
@@ -222,6 +222,7 @@ def test_targets_say_what_was_met_and_what_was_missed() -> None:
     told = targets(results, aside)
 
     assert "× raw C | 0.85 (closed loop 0.85) | >= 0.8 | met |" in told
+    assert "× Nchan | 1.70 (closed loop 1.70); raw C 2.00 | >= 1.5 | met |" in told
     assert "last browser p99, Nchan's at most | 12 ms | <= 11 ms | **missed** |" in told
     assert "ordinary requests during the fan-out to 1,000: p95 | 12 ms | <= 15 ms | met |" in told
     assert "p50 | 510 ms | <= 500 ms | **missed** |" in told

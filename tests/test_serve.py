@@ -254,7 +254,7 @@ def test_a_taken_port_is_refused_in_plain_words(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=60,
         )
 
     assert result.returncode == 1

@@ -10,5 +10,6 @@
 
 In the order of that way: ``statements`` and ``observation`` (what SQL touches), ``schema`` (what
 the database itself does on top), ``answers``, ``writes``, ``suspects``, ``judge``, ``findings``,
-``advice``, ``waste``, and ``guard``, which runs them in the background.
+``advice``, ``waste``; ``inquiry``, which runs them in the background on what stands in the
+``inbox``; and ``guard``, which is told of answers and writes.
 """

@@ -33,6 +33,20 @@ class MissedInvalidation:
         """What two findings of one mistake have in common."""
         return (self.by, self.events, self.owner)
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """What a program wants of it, beside the words."""
+        return {
+            "finding": "missed invalidation",
+            "by": self.by,
+            "events": self.events,
+            "tables": self.tables,
+            "key": self.key,
+            "owner": self.owner,
+            "plugin": self.plugin,
+            "trace": self.trace,
+        }
+
     def __str__(self) -> str:
         what = f"what '{self.key}' shows"
         if self.namespace == "access":
@@ -64,6 +78,16 @@ class ClockRead:
     def kind(self) -> tuple[object, ...]:
         """What two findings of one mistake have in common."""
         return (self.owner,)
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What a program wants of it, beside the words."""
+        return {
+            "finding": "clock read",
+            "key": self.key,
+            "owner": self.owner,
+            "plugin": self.plugin,
+        }
 
     def __str__(self) -> str:
         return (

@@ -16,6 +16,11 @@
 --   {p}:sizes     hash        the same name -> its bytes, for as long as it is in {p}:bodies
 --   {p}:total     string      the sum of {p}:sizes
 --   {p}:room      string      after Redis ran out of memory: how many bytes of bodies are kept
+--   {p}:metrics:sums      hash        a sample of what only grows -> its sum over all workers
+--   {p}:metrics:gauges    hash        a worker -> its gauges (JSON)
+--   {p}:metrics:reports   hash        a worker -> the number of its last report that was added
+--   {p}:metrics:workers   sorted set  a worker -> when it last told (ms)
+--   {p}:metrics:measurer  string      the worker that measures what all share, such as the outbox
 --
 -- The generation is a hash of the server's run id and the epoch. Lost data, a flush, a failover and
 -- a restored dump each change one of the two: FLUSHALL keeps the run id and loses the epoch; a

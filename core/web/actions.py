@@ -1,11 +1,15 @@
 """``POST /a/<plugin>/<action>``: a write, from a program (JSON) or from a form."""
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from flask import Blueprint, Response, flash, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 from core.access import Access, Me, current_me
 from core.actions import Action
@@ -14,6 +18,7 @@ from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
 from core.floors import remember_floor
 from core.keys import ACCESS, KeyParts, split_key
 from core.reads import access_to
+from core.throttle import Limit, network_of
 from core.web.problems import FORM_TYPES, wants_json
 from core.web.redirects import own_path
 from core.web.uploads import UploadRequest
@@ -29,19 +34,67 @@ _KEYS_CHECKED = 50
 the rest."""
 
 
+_RESULTS = {401: "refused", 403: "refused", 404: "refused", 409: "conflict", 429: "refused"}
+
+_MINUTE_S = 60
+_TOO_OFTEN = (
+    "More came from {} within a minute than the {:,} changes that are taken. Nothing was saved; "
+    "wait a minute, then try again."
+)
+
+
 @blueprint.post("/a/<plugin>/<name>")
 def act(plugin: str, name: str) -> ResponseReturnValue:
     """Run the action, and answer with what it made stale and the stamp of that."""
     action = current_runtime().registry.find_action(plugin, name)
     if action is None:
         raise NotFound(f"No plugin has an action {plugin}/{name}. See /openapi.json.")
-    me = current_me()
-    _refuse_before_reading(action, me)
-    outcome = run_action(action, _arguments(action), me, _idempotency_key())
+    with _counted(action):
+        outcome = _run(action)
     response = _answer(outcome) if wants_json() else _back(outcome)
     remember_floor(response, outcome.stamp)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _run(action: Action[..., Any]) -> Outcome:
+    me = current_me()
+    _count_request(me)
+    _refuse_before_reading(action, me)
+    return run_action(action, _arguments(action), me, _idempotency_key())
+
+
+def _count_request(me: Me | None) -> None:
+    """Raises `TooMany` for whoever writes more than anybody does by hand."""
+    runtime = current_runtime()
+    rates, settings = runtime.rates, runtime.settings
+    if me is not None:
+        limit = Limit("actions", settings.actions_per_user, _MINUTE_S)
+        rates.count(limit, str(me.user_id), _TOO_OFTEN.format("you", settings.actions_per_user))
+    limit = Limit("actions-address", settings.actions_per_address, _MINUTE_S)
+    words = _TOO_OFTEN.format("your network", settings.actions_per_address)
+    rates.count(limit, network_of(request.remote_addr or ""), words)
+
+
+@contextmanager
+def _counted(action: Action[..., Any]) -> Iterator[None]:
+    """Count the action by what came of it, and how long it took."""
+    began, result = time.perf_counter(), "failed"
+    try:
+        yield
+        result = "ok"
+    except Problem as problem:
+        result = _RESULTS.get(problem.status, "failed" if problem.status >= 500 else "invalid")
+        raise
+    except IntegrityError:
+        result = "conflict"
+        raise
+    except (HTTPException, DataError, OverflowError):
+        result = "invalid"
+        raise
+    finally:
+        seconds = current_runtime().metrics.action_seconds
+        seconds.labels(action.label, result).observe(time.perf_counter() - began)
 
 
 def _refuse_before_reading(action: Action[..., Any], me: Me | None) -> None:
@@ -89,6 +142,7 @@ def _answer(outcome: Outcome) -> Response:
         stale=_stale_for_actor(outcome),
         stamp=str(outcome.stamp) if outcome.stamp is not None else None,
         message=outcome.message,
+        undo=outcome.undo,
     )
 
 

@@ -18,6 +18,7 @@ from core.hub import Hub
 from core.keys import KeyParts, access_key
 from core.queries import Key
 from core.reads import access_to
+from core.sightings import new_stream_id
 from core.sockets import Connections, SocketStream
 from core.stamps import Stamp
 from core.streams import PulledStream, Stream
@@ -64,6 +65,7 @@ def stream() -> ResponseReturnValue:
         request.remote_addr or "",
         f"user={me.user_id}" if me is not None else "user=-",
         runtime.settings.heartbeat_s,
+        reports=me is not None and request.args.get("reports") == "1",
     )
     if request.method == "HEAD":
         return Response(headers=_HEADERS)
@@ -101,6 +103,7 @@ class Opening:
     address: str
     label: str
     heartbeat_s: float
+    reports: bool = False
 
     @property
     def wanted(self) -> dict[str, KeyParts]:
@@ -119,6 +122,7 @@ class Opening:
 
         Returns the first frames.
         """
+        stream.id = new_stream_id() if self.reports else ""
         stamp, connected = self.hub.join(stream)
         stale = [w for w in self.allowed if not self._is_current(w)]
         hello = frames.hello(
@@ -127,6 +131,7 @@ class Opening:
             [w.key.parts for w in self.denied],
             self.heartbeat_s,
             stamp,
+            stream.id,
         )
         if self._lost_access_meanwhile():
             self.hub.end([stream], "access")

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from core.actions import Action, Upload
 from core.current import current_runtime
+from core.guards import Guard
 from core.queries import Query
 from core.registry import Registry
 
@@ -32,6 +33,12 @@ _STALE = {
     "type": "array",
     "description": "The keys that this made stale and that you may view.",
     "items": {"type": "array", "items": {}},
+}
+_UNDO = {
+    "type": ["object", "null"],
+    "description": "The action that takes this back, and the body to send it.",
+    "required": ["action", "arguments"],
+    "properties": {"action": {"type": "string"}, "arguments": {"type": "object"}},
 }
 _FLOOR = {
     "name": "Live-Floor",
@@ -95,6 +102,7 @@ def _query(query: Query[..., Any], registry: Registry, schemas: dict[str, Any]) 
         "operationId": f"{query.plugin}_{query.name}",
         "summary": _summary(query.function, query.namespace),
         "tags": [query.plugin],
+        "security": _security(query.guard),
         "parameters": [*parameters, _FLOOR],
         "responses": {
             "200": {
@@ -110,7 +118,7 @@ def _query(query: Query[..., Any], registry: Registry, schemas: dict[str, Any]) 
             },
             "304": {"description": "Nothing changed since If-None-Match."},
             "308": {"description": "Another spelling of the key; Location has the canonical one."},
-            **_problems("400", "401", "404", "503"),
+            **_problems("400", "401", "404", "429", "503"),
         },
     }
 
@@ -134,18 +142,20 @@ def _action(action: Action[..., Any], schemas: dict[str, Any]) -> dict[str, Any]
         }
     answer = {
         "type": "object",
-        "required": ["result", "stale", "stamp", "message"],
+        "required": ["result", "stale", "stamp", "message", "undo"],
         "properties": {
             "result": _schema(action.result_type, "serialization", schemas),
             "stale": _STALE,
             "stamp": {"type": ["string", "null"]},
             "message": {"type": ["string", "null"]},
+            "undo": _UNDO,
         },
     }
     return {
         "operationId": f"{action.plugin}_{action.name}",
         "summary": _summary(action.function, action.label),
         "tags": [action.plugin],
+        "security": _security(action.guard),
         "parameters": [
             {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}},
         ],
@@ -156,7 +166,9 @@ def _action(action: Action[..., Any], schemas: dict[str, Any]) -> dict[str, Any]
                 "content": {"application/json": {"schema": answer}},
             },
             "303": {"description": "A form without JavaScript goes back to its page."},
-            **_problems("400", "401", "403", "404", "409", "413", "415", "422", "429", "503"),
+            **_problems(
+                "400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"
+            ),
         },
     }
 
@@ -169,6 +181,11 @@ def _schema(kind: TypeAdapter[Any], mode: Any, schemas: dict[str, Any]) -> dict[
         schemas[schema["title"]] = schema
         return {"$ref": _REF.format(model=schema["title"])}
     return schema
+
+
+def _security(guard: Guard) -> list[dict[str, Any]]:
+    """A session is needed, unless the guard is asked for people who are not signed in."""
+    return [{"session": []}, {}] if guard.asks_anonymous else [{"session": []}]
 
 
 def _problems(*statuses: str) -> dict[str, Any]:
@@ -186,6 +203,7 @@ _MEANING = {
     "401": "Nobody is signed in.",
     "403": "You may look at this and not change it.",
     "404": "Not there, or not for you to see.",
+    "408": "The body took too long to arrive.",
     "409": "Changed meanwhile.",
     "413": "Too large.",
     "415": "Neither JSON nor a form.",

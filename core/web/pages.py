@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
@@ -12,10 +12,11 @@ from core.current import current_runtime
 from core.errors import BadRequest, Forbidden, NotFound, SignInNeeded
 from core.floors import floor_of_cookie
 from core.plugin import Page
-from core.queries import Key, Query
+from core.queries import Fill, Key, Query
 from core.reads import Reading, access_to, read_key
 from core.registry import Registry
 from core.stamps import Stamp
+from core.web.explain import may_inspect
 
 
 def init_pages(app: Flask, registry: Registry) -> None:
@@ -33,22 +34,32 @@ def init_pages(app: Flask, registry: Registry) -> None:
 
 
 def _of_every_page() -> dict[str, Any]:
-    """What the layout says to the scripts: who this is, and how much one stream may watch."""
-    return {"me": current_me(), "keys_per_stream": current_runtime().settings.keys_per_stream}
+    """What the layout says to the scripts: who this is, and how much one stream may watch, and
+    whether this one may see why screens move.
+    """
+    return {
+        "me": current_me(),
+        "keys_per_stream": current_runtime().settings.keys_per_stream,
+        "inspects": may_inspect(),
+    }
 
 
 def region(
     query: Query[..., Any],
     *params: Any,
     id: str | None = None,  # noqa: A002  the attribute's name
+    lazy: bool = False,
     **options: Any,
 ) -> Markup:
     """``<live-region>``: a piece of the page bound to one key, as of its stamp.
 
     Nothing at all where the guard says no. Its key is what the element fetches and what it watches,
-    so the three cannot disagree.
+    so the three cannot disagree. A *lazy* one is empty until it is on screen.
     """
     key = query.key(*params, **options)
+    if lazy:
+        attributes = {"id": id, "key": key.text, "lazy": ""}
+        return _element(attributes, b"") if may_view(query, *params) else Markup("")
     found = _read(key)
     if found is None:
         return Markup("")
@@ -58,19 +69,13 @@ def region(
         "stamp": str(found.stamp) if found.stamp is not None else None,
         "data-access": "edit" if found.access >= Access.EDIT else "view",
     }
-    written = "".join(
-        f' {name}="{escape(value)}"' for name, value in attributes.items() if value is not None
-    )
-    return Markup(f"<live-region{written}>{found.html.content.decode()}</live-region>")  # noqa: S704  autoescaped
+    return _element(attributes, found.html.content)
 
 
 def slot(name: str, **params: Any) -> Markup:
     """The regions that plugins show in the slot *name*; *params* supply their parameters."""
     fills = current_runtime().registry.fills_of(name)
-    return Markup("\n").join(
-        region(fill.query, *(params[parameter.name] for parameter in fill.query.required))
-        for fill in fills
-    )
+    return Markup("\n").join(_filled(fill, params) for fill in fills)
 
 
 def options_asked(query: Query[..., Any]) -> dict[str, Any]:
@@ -90,6 +95,22 @@ def options_asked(query: Query[..., Any]) -> dict[str, Any]:
 def may_view(query: Query[..., Any], *params: Any) -> bool:
     """Whether the reader of this page may view that key, so that a link to it makes sense."""
     return access_to(query.key(*params), current_me()) >= Access.VIEW
+
+
+def _filled(fill: Fill, params: dict[str, Any]) -> Markup:
+    required = [params[parameter.name] for parameter in fill.query.required]
+    if fill.frame is None:
+        return region(fill.query, *required)
+    if not may_view(fill.query, *required):
+        return Markup("")
+    return Markup(render_template(fill.frame, **params))  # noqa: S704  autoescaped
+
+
+def _element(attributes: dict[str, str | None], content: bytes) -> Markup:
+    written = "".join(
+        f' {name}="{escape(value)}"' for name, value in attributes.items() if value is not None
+    )
+    return Markup(f"<live-region{written}>{content.decode()}</live-region>")  # noqa: S704  autoescaped
 
 
 def _read(key: Key) -> Reading | None:

@@ -19,11 +19,12 @@ from core.errors import (
     SignInNeeded,
     Unavailable,
 )
+from core.web.access_lines import told_path
 from core.web.redirects import own_path
 
 log = logging.getLogger("coursewire.web")
 
-_FOR_PROGRAMS = ("/q/", "/live", "/openapi.json", "/healthz", "/readyz")
+_FOR_PROGRAMS = ("/q/", "/live", "/openapi.json", "/healthz", "/readyz", "/metrics")
 _RETRY_AFTER_S = 2
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -123,7 +124,7 @@ def _database_away(error: Exception) -> ResponseReturnValue:
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("%s %s failed", request.method, told_path(), exc_info=error)
     return answer_problem(
         _of_status(500, "Something broke on our side. Nothing was saved; try again in a moment.")
     )
@@ -138,10 +139,16 @@ def _of_status(status: int, detail: str) -> Problem:
     return problem
 
 
-_TITLES = {405: "Not possible here", 415: "Not a format we read", 414: "Address too long"}
+_TITLES = {
+    405: "Not possible here",
+    408: "Too slow",
+    414: "Address too long",
+    415: "Not a format we read",
+}
 _WORDS = {
     404: "There is nothing at this address, or you may not see it. Check the address.",
     405: "This address does not take that kind of request.",
+    408: "This took too long to arrive. Nothing was saved; try again on a better connection.",
     413: "This is larger than what is accepted here. Nothing was saved.",
     415: "Send JSON (application/json) or a form.",
 }

@@ -1,8 +1,9 @@
 """``GET /q/<plugin>/<query>/<params…>``: a key's data, as JSON or as its HTML fragment."""
 
+import time
 from urllib.parse import unquote
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from core.access import Access, current_me
@@ -11,7 +12,8 @@ from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
 from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
 from core.queries import Key, Query
-from core.reads import NoFragment, read_key
+from core.reads import NoFragment, Reading, read_key
+from core.throttle import Limit, network_of
 
 blueprint = Blueprint("coursewire_queries", __name__)
 
@@ -23,10 +25,13 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     query = current_runtime().registry.find_query(plugin, name)
     if query is None:
         raise NotFound(f"No plugin has a query {plugin}/{name}. See /openapi.json.")
+    g.coursewire_namespace = query.namespace
     key = _key_of_request(query, _raw_segments())
     if list(request.args.items(multi=True)) != key.option_pairs:
         return redirect(f"/q/{key.path}", 308)
-    reading = read_key(key, floor_of_header())
+    if key.option_pairs:
+        _count_search()
+    reading, read_s = _timed(key)
     if reading is None:
         if current_me() is None:
             raise SignInNeeded("Sign in to see this.")
@@ -46,9 +51,45 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     response.headers["Vary"] = "Accept, Cookie"
     response.headers["Live-Key"] = key.text
     response.headers["Live-Access"] = "edit" if reading.access >= Access.EDIT else "view"
+    response.headers["Server-Timing"] = (
+        f'cache;desc="{reading.source}", read;dur={read_s * 1e3:.1f}'
+    )
     if reading.stamp is not None:
         response.headers["Live-Stamp"] = str(reading.stamp)
     return response.make_conditional(request)
+
+
+def _timed(key: Key) -> tuple[Reading | None, float]:
+    """What is read of *key*, and how long that took, as a part of the write that called for it."""
+    runtime, floor = current_runtime(), floor_of_header()
+    told = runtime.hub.traces.at(floor) if floor is not None else None
+    if floor is not None:
+        g.coursewire_trace = told.notice.trace if told is not None else None
+    trace = told.notice.trace if told is not None else ""
+    origin = told.why.span if told is not None and runtime.spans.on else ""
+    began = time.perf_counter()
+    with runtime.spans.span("refetch", trace, origin, namespace=key.query.namespace) as span:
+        reading = read_key(key, floor)
+        span.set(source=reading.source if reading is not None else "nothing")
+    return reading, time.perf_counter() - began
+
+
+@blueprint.after_request
+def count(response: Response) -> Response:
+    """Count the answer; what names no query of a plugin is nobody's refetch."""
+    namespace = g.get("coursewire_namespace")
+    if namespace is not None:
+        metrics = current_runtime().metrics
+        metrics.refetches.labels(namespace, str(response.status_code)).inc()
+    return response
+
+
+def _count_search() -> None:
+    """Raises `TooMany`: what a search asks for is rarely kept, so it costs a read each time."""
+    runtime, me = current_runtime(), current_me()
+    limit = Limit("searches", runtime.settings.searches_per_user, 60)
+    whom = str(me.user_id) if me is not None else network_of(request.remote_addr or "")
+    runtime.rates.count(limit, whom, "You search too quickly. Wait a minute, then search again.")
 
 
 def _key_of_request(query: Query[..., object], segments: list[str]) -> Key:

@@ -1,4 +1,4 @@
-"""The check of the templates: every region names a query that exists."""
+"""The regions in the templates, and the check that each names a query that exists."""
 
 from collections.abc import Iterator
 
@@ -13,18 +13,14 @@ def find_template_faults(app: Flask, registry: Registry) -> list[Fault]:
     """Every template that does not parse, and every ``region(…)`` of an unknown query."""
     known = {f"{query.plugin}_{query.name}" for query in registry.queries}
     faults: list[Fault] = []
-    for name in app.jinja_env.list_templates(extensions=["html"]):
+    for name in _templates(app, registry):
         owner = name.partition("/")[0]
-        if owner not in {plugin.name for plugin in registry.plugins} and "/" in name:
-            continue  # a template of a plugin that is not enabled
         try:
-            assert app.jinja_env.loader is not None  # noqa: S101  set by the factory
-            source, _, _ = app.jinja_env.loader.get_source(app.jinja_env, name)
-            tree = app.jinja_env.parse(source, name)
+            found = list(_regions(_parse(app, name)))
         except TemplateError as error:
             faults.append(Fault(owner, f"templates/{name} cannot be read: {error}"))
             continue
-        for query, line in _regions(tree):
+        for query, line in found:
             if query not in known:
                 faults.append(
                     Fault(
@@ -34,6 +30,26 @@ def find_template_faults(app: Flask, registry: Registry) -> list[Fault]:
                     )
                 )
     return faults
+
+
+def regions(app: Flask, registry: Registry) -> Iterator[tuple[str, str, int]]:
+    """Every ``region(query, …)``: its template, the query as it is called there, and the line."""
+    for name in _templates(app, registry):
+        for query, line in _regions(_parse(app, name)):
+            yield name, query, line
+
+
+def _templates(app: Flask, registry: Registry) -> Iterator[str]:
+    plugins = {plugin.name for plugin in registry.plugins}
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        if "/" not in name or name.partition("/")[0] in plugins:
+            yield name  # not one of a plugin that is not enabled
+
+
+def _parse(app: Flask, name: str) -> nodes.Template:
+    assert app.jinja_env.loader is not None  # noqa: S101  set by the factory
+    source, _, _ = app.jinja_env.loader.get_source(app.jinja_env, name)
+    return app.jinja_env.parse(source, name)
 
 
 def _regions(tree: nodes.Template) -> Iterator[tuple[str, int]]:

@@ -1,35 +1,57 @@
-"""Signing in and out."""
+"""Signing in and out, and one's own account."""
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
 
-from pydantic import StringConstraints
-
-from core import Invalid, Me, public, reading, say
+from core import (
+    Invalid,
+    Me,
+    SignInNeeded,
+    current_me,
+    db,
+    emit,
+    public,
+    reading,
+    say,
+    signed_in,
+)
 from plugins.accounts import plugin
-from plugins.accounts.passwords import password_fits
+from plugins.accounts.events import AccountChanged
+from plugins.accounts.guards import own_session
+from plugins.accounts.links import forget_links_of
+from plugins.accounts.models import User
+from plugins.accounts.passwords import check_password, hash_password, password_fits
 from plugins.accounts.public import find_user
 from plugins.accounts.sessions import (
     begin_session,
     end_session,
+    end_sessions_of,
     forget_expired_sessions,
     set_cookie,
 )
-from plugins.accounts.views import AccountView
+from plugins.accounts.tries import count_try, remember_device
+from plugins.accounts.views import AccountView, Email, Name, Password
 
 
 def fitting_hash(email: str, password: str) -> str | None:
-    """The stored hash that the password fits; hashing takes long, and holds no connection."""
+    """The stored hash that the password fits; hashing takes long, and holds no connection.
+
+    Raises `TooMany` before anything is hashed.
+    """
+    tries = count_try(email)
     with reading():
         user = find_user(email)
         password_hash = user.password_hash if user is not None else None
-    return password_hash if password_fits(password_hash, password) else None
+    if not password_fits(password_hash, password):
+        return None
+    tries.give_back()
+    return password_hash
 
 
 @plugin.action(guard=public, prepare=fitting_hash)
 def sign_in(
-    email: Annotated[str, StringConstraints(max_length=254)],
-    password: Annotated[str, StringConstraints(max_length=1024, strip_whitespace=False)],  # noqa: ARG001  for `fitting_hash`
+    email: Email,
+    password: Password,  # noqa: ARG001  for `fitting_hash`
     me: Me | None,
     prepared: str | None,
 ) -> AccountView:
@@ -40,16 +62,90 @@ def sign_in(
         raise Invalid(
             "E-mail or password is wrong. Check both, then try again.", title="Not signed in"
         )
+    return AccountView.of(let_in(user, me))
+
+
+def let_in(user: User, me: Me | None) -> Me:
+    """Begin a session of *user* in this browser, in place of that of *me*."""
     if me is not None:
-        end_session(me)
+        end_session(me.session_id)
     forget_expired_sessions()
-    return AccountView.of(begin_session(user))
+    remember_device(user.email)
+    return begin_session(user)
 
 
 @plugin.action(guard=public)
 def sign_out(me: Me | None) -> None:
     """End the session of this browser; harmless when there is none."""
     if me is not None:
-        end_session(me)
+        end_session(me.session_id)
     set_cookie("", timedelta(0))
     say("You are signed out.")
+
+
+@plugin.action(guard=signed_in)
+def rename(me: Me, name: Name) -> AccountView:
+    """Take another name."""
+    user = db.session.get_one(User, me.user_id)
+    if user.name != name:
+        user.name = name
+        emit(AccountChanged(user_id=user.id))
+    say("Saved.")
+    return AccountView(user_id=user.id, name=user.name, email=user.email, staff=user.staff)
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """What takes long to find out: the stored hash that the old one fits, and that of the new."""
+
+    fits: str | None
+    new_hash: str
+
+
+def ready_password(password: str, new_password: str) -> NewPassword:
+    """Raises `Invalid` for a new password that is soon guessed, `TooMany` for too many wrong."""
+    me = current_me()
+    if me is None:
+        raise SignInNeeded("Sign in first; then try again. Nothing was saved.")
+    check_password(new_password, me.email, me.name, field="new_password")
+    return NewPassword(fitting_hash(me.email, password), hash_password(new_password))
+
+
+@plugin.action(guard=signed_in, prepare=ready_password)
+def change_password(
+    me: Me,
+    password: Password,  # noqa: ARG001  for `ready_password`
+    new_password: Password,  # noqa: ARG001  for `ready_password`
+    prepared: NewPassword,
+) -> None:
+    """Choose another password: every other session ends, and this one gets another token."""
+    user = db.session.get_one(User, me.user_id)
+    if prepared.fits is None or user.password_hash != prepared.fits:
+        text = "This is not your password."
+        raise Invalid(f"{text} Nothing was saved.", errors={"password": text})
+    set_password(user, prepared.new_hash)
+    let_in(user, None)
+    say("Your password is changed. Everywhere else you are signed out.")
+
+
+def set_password(user: User, password_hash: str) -> None:
+    """Let *user* sign in with another password; every session and every open link ends."""
+    user.password_hash = password_hash
+    end_sessions_of(user.id)
+    forget_links_of(user.id)
+
+
+@plugin.action(guard=own_session)
+def end_one(me: Me, session_id: int) -> None:
+    """End one of one's own sessions; of this browser, that is signing out."""
+    end_session(session_id)
+    if session_id == me.session_id:
+        set_cookie("", timedelta(0))
+    say("That browser is signed out.")
+
+
+@plugin.action(guard=signed_in)
+def end_others(me: Me) -> None:
+    """End every session but this one."""
+    ended = end_sessions_of(me.user_id, but=me.session_id)
+    say("No other browser was signed in." if not ended else "All other browsers are signed out.")

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy import delete, select
 
-from core import Conflict, db, emit, say
+from core import Conflict, db, emit, say, undone_by
 from plugins.chapters import (
     links,  # noqa: F401  registers its actions
     plugin,
@@ -15,16 +15,24 @@ from plugins.chapters.events import (
     ChapterRemoved,
     ChapterRenamed,
     ChaptersReordered,
+    MediaLinked,
 )
 from plugins.chapters.guards import chapter_access
 from plugins.chapters.locks import lock_chapter
 from plugins.chapters.models import Chapter, ChapterMedia
-from plugins.chapters.positions import chapter_order, placed, without, write_positions
-from plugins.chapters.views import ChapterHead, TitleWas
+from plugins.chapters.positions import (
+    chapter_order,
+    placed,
+    placed_at,
+    without,
+    write_positions,
+)
+from plugins.chapters.rows import insert_links
+from plugins.chapters.views import ChapterHead, Position, TitleWas
 from plugins.courses.guards import course_access
 from plugins.courses.public import lock_course
 from plugins.courses.views import Title
-from plugins.media.public import count_use
+from plugins.media.public import count_use, lock_media
 
 
 @plugin.action(guard=course_access)
@@ -51,8 +59,9 @@ def rename(chapter_id: int, title: Title, was: TitleWas) -> ChapterHead:
             mine={"title": title},
         )
     if chapter.title != title:
-        chapter.title = title
+        was_title, chapter.title = chapter.title, title
         emit(ChapterRenamed(course_id=chapter.course_id, chapter_id=chapter_id))
+        undone_by(rename, chapter_id=chapter_id, title=was_title, was=TitleWas(title=title))
     say(f"Renamed to “{title}”.")
     return ChapterHead.of(chapter)
 
@@ -70,6 +79,9 @@ def move(chapter_id: int, after_chapter_id: int | None) -> list[int]:
             "Nothing was moved. Look at the order as it is now, and try again."
         ) from None
     _write_order(chapter.course_id, before, after)
+    if after != before:
+        at = before.index(chapter_id)
+        undone_by(move, chapter_id=chapter_id, after_chapter_id=before[at - 1] if at else None)
     say(f"“{chapter.title}” was moved.")
     return after
 
@@ -95,18 +107,49 @@ def reorder(course_id: int, chapter_ids: Annotated[list[int], Field(min_length=1
 def remove(chapter_id: int) -> None:
     """Remove a chapter and its links; the videos stay in the library."""
     chapter = lock_chapter(chapter_id, "Nothing was removed.")
-    course_id, title = chapter.course_id, chapter.title
+    course_id, title, position = chapter.course_id, chapter.title, chapter.position
     before = chapter_order(course_id)
     media_ids = list(
         db.session.scalars(
-            select(ChapterMedia.media_id).where(ChapterMedia.chapter_id == chapter_id)
+            select(ChapterMedia.media_id)
+            .where(ChapterMedia.chapter_id == chapter_id)
+            .order_by(ChapterMedia.position)
         )
     )
     db.session.execute(delete(Chapter).where(Chapter.id == chapter_id))
     write_positions(Chapter, before, without(before, chapter_id))
     count_use(dict.fromkeys(media_ids, -1))
     emit(ChapterRemoved(course_id=course_id, chapter_id=chapter_id, media_ids=media_ids))
+    undone_by(restore, course_id=course_id, title=title, position=position, media_ids=media_ids)
     say(f"“{title}” was removed. Its videos are still in the library.")
+
+
+@plugin.action(guard=course_access)
+def restore(
+    course_id: int,
+    title: Title,
+    position: Position,
+    media_ids: Annotated[list[int], Field(max_length=10_000)],
+) -> ChapterHead:
+    """Add a chapter where one stood before it was removed, with its videos; all ids are new."""
+    lock_course(course_id)
+    before = chapter_order(course_id)
+    chapter = Chapter(course_id=course_id, title=title, position=len(before))
+    db.session.add(chapter)
+    db.session.flush()
+    now = [*before, chapter.id]
+    write_positions(Chapter, now, placed_at(now, {chapter.id: position}))
+    emit(ChapterAdded(course_id=course_id, chapter_id=chapter.id))
+    in_library = lock_media(set(media_ids))
+    known = [media_id for media_id in dict.fromkeys(media_ids) if media_id in in_library]
+    if known:
+        insert_links(chapter.id, known, 0)
+        count_use(dict.fromkeys(known, 1))
+        emit(MediaLinked(course_id=course_id, chapter_id=chapter.id, media_ids=known))
+    db.session.refresh(chapter)
+    undone_by(remove, chapter_id=chapter.id)
+    say(f"“{title}” is back.")
+    return ChapterHead.of(chapter)
 
 
 def _write_order(course_id: int, before: list[int], after: list[int]) -> None:

@@ -6,7 +6,7 @@ from plugins.chapters import plugin
 
 @plugin.event
 class ChapterAdded(Event):
-    """A chapter was added at the end of a course."""
+    """A chapter was added to a course."""
 
     course_id: int
     chapter_id: int
@@ -38,7 +38,7 @@ class ChapterRemoved(Event):
 
 @plugin.event
 class MediaLinked(Event):
-    """Videos were linked at the end of a chapter."""
+    """Videos were linked to a chapter."""
 
     course_id: int
     chapter_id: int
@@ -47,12 +47,12 @@ class MediaLinked(Event):
 
 @plugin.event
 class MediaUnlinked(Event):
-    """A video was taken out of a chapter."""
+    """Videos were taken out of a chapter."""
 
     course_id: int
     chapter_id: int
-    link_id: int
-    media_id: int
+    link_ids: list[int]
+    media_ids: list[int]
 
 
 @plugin.event

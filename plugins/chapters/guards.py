@@ -44,6 +44,13 @@ def picker_access(me: Me, chapter_id: int) -> Access:
     return access if access is Access.EDIT else Access.NONE
 
 
+@plugin.guard(stale_on=[MemberChanged, AccountChanged])
+def panel_access(me: Me, course_id: int) -> Access:
+    """Only who edits the course, for the same reason."""
+    access = course_access(me, {"course_id": course_id})
+    return access if access is Access.EDIT else Access.NONE
+
+
 @library_access.extend(plugin, stale_on=[MemberChanged, AccountChanged])
 def library_of_authors(me: Me) -> Access:
     """Authors use the library."""
@@ -77,7 +84,14 @@ def viewers_without(event: MediaUnlinked | ChapterRemoved) -> Iterable[int]:
 media_of_courses.stale_on(MediaUnlinked)(viewers_without)
 media_of_courses.stale_on(ChapterRemoved)(viewers_without)
 
-for guard in (chapter_access, link_access, picker_access, library_of_authors, media_of_courses):
+for guard in (
+    chapter_access,
+    link_access,
+    picker_access,
+    panel_access,
+    library_of_authors,
+    media_of_courses,
+):
     guard.stale_on(CourseRemoved)(former_members)
 
 

@@ -5,37 +5,52 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, select, update
 
-from core import Conflict, Invalid, db, emit, say
+from core import Conflict, Invalid, db, emit, say, undone_by
 from plugins.chapters import plugin
-from plugins.chapters.events import MediaLinked, MediaMoved, MediaUnlinked
+from plugins.chapters.events import MediaLinked, MediaUnlinked
 from plugins.chapters.guards import chapter_access, link_access
 from plugins.chapters.locks import lock_chapter, lock_link
 from plugins.chapters.models import Chapter, ChapterMedia
-from plugins.chapters.positions import link_order, placed, without, write_positions
-from plugins.chapters.views import LinkOutcome, LinkPlace
+from plugins.chapters.positions import (
+    link_order,
+    placed,
+    placed_before,
+    without,
+    write_positions,
+)
+from plugins.chapters.rows import emit_moved, insert_links
+from plugins.chapters.several import put_back, relink, unlink_several
+from plugins.chapters.views import LinkOutcome, LinkPlace, LostLink
 from plugins.media.models import Media
 from plugins.media.public import count_use, lock_media
 
 
 @plugin.action(guard=chapter_access)
 def link_media(
-    chapter_id: int, media_ids: Annotated[list[int], Field(min_length=1, max_length=200)]
+    chapter_id: int,
+    media_ids: Annotated[list[int], Field(min_length=1, max_length=200)],
+    before_link_id: int | None = None,
 ) -> list[LinkOutcome]:
-    """Link videos at the end of a chapter, in this order.
+    """Link videos to a chapter, in this order: right in front of another one, or at the end.
 
     One that is there already, or not in the library any more, is an outcome and not an error.
+    When the one that they were to precede is gone, they stand at the end.
     """
     chapter = lock_chapter(chapter_id, "Nothing was linked.")
     wanted = list(dict.fromkeys(media_ids))
     titles = lock_media(wanted)
     existing = _links_of(chapter_id)
     new = [media_id for media_id in wanted if media_id in titles and media_id not in existing]
-    links = existing | _insert_links(chapter_id, new, len(existing))
+    order = link_order(chapter_id)
+    inserted = insert_links(chapter_id, new, len(existing))
+    links = existing | inserted
     if new:
+        _place(order, [inserted[media_id] for media_id in new], before_link_id)
         count_use(dict.fromkeys(new, 1))
         emit(MediaLinked(course_id=chapter.course_id, chapter_id=chapter_id, media_ids=new))
+        undone_by(unlink_several, course_id=chapter.course_id, link_ids=list(inserted.values()))
     outcomes = [_outcome(media_id, titles, links, set(new)) for media_id in wanted]
     say(_told(outcomes, chapter.title))
     return outcomes
@@ -45,16 +60,21 @@ def link_media(
 def unlink(link_id: int) -> None:
     """Take a video out of a chapter; it stays in the library."""
     link, chapter = lock_link(link_id, "Nothing was changed.")
-    media_id, title = link.media_id, _title_of(link)
+    media_id, position, title = link.media_id, link.position, _title_of(link)
     before = link_order(chapter.id)
     db.session.execute(delete(ChapterMedia).where(ChapterMedia.id == link_id))
     write_positions(ChapterMedia, before, without(before, link_id))
     count_use({media_id: -1})
     emit(
         MediaUnlinked(
-            course_id=chapter.course_id, chapter_id=chapter.id, link_id=link_id, media_id=media_id
+            course_id=chapter.course_id,
+            chapter_id=chapter.id,
+            link_ids=[link_id],
+            media_ids=[media_id],
         )
     )
+    lost = LostLink(chapter_id=chapter.id, media_id=media_id, position=position)
+    undone_by(relink, course_id=chapter.course_id, links=[lost])
     say(f"“{title}” was taken out of “{chapter.title}”. It is still in the library.")
 
 
@@ -63,6 +83,7 @@ def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> Link
     """Put a video right behind another one, or first, in its chapter or another of the course."""
     link, source = lock_link(link_id, "Nothing was moved.")
     target = source if chapter_id == source.id else _other_chapter(link, source, chapter_id)
+    was = LinkPlace(link_id=link_id, chapter_id=source.id, position=link.position)
     before = link_order(target.id)
     try:
         after = placed(before, link_id, after_link_id)
@@ -75,7 +96,8 @@ def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> Link
         _leave(link, source, target)
     if after != before:
         write_positions(ChapterMedia, before, after)
-        _emit_moved(source, target, [link_id])
+        emit_moved(source, target, [link_id])
+        undone_by(put_back, course_id=source.course_id, places=[was])
     say(f"“{_title_of(link)}” was moved.")
     return LinkPlace(link_id=link_id, chapter_id=target.id, position=after.index(link_id))
 
@@ -96,7 +118,7 @@ def reorder_media(
         )
     if link_ids != before:
         write_positions(ChapterMedia, before, link_ids)
-        _emit_moved(chapter, chapter, link_ids)
+        emit_moved(chapter, chapter, link_ids)
     say(f"The videos of “{chapter.title}” are in their new order.")
     return link_ids
 
@@ -109,17 +131,10 @@ def _links_of(chapter_id: int) -> dict[int, int]:
     return {row.media_id: row.id for row in rows}
 
 
-def _insert_links(chapter_id: int, media_ids: Sequence[int], position: int) -> dict[int, int]:
-    if not media_ids:
-        return {}
-    rows = db.session.execute(
-        insert(ChapterMedia).returning(ChapterMedia.media_id, ChapterMedia.id),
-        [
-            {"chapter_id": chapter_id, "media_id": media_id, "position": position + index}
-            for index, media_id in enumerate(media_ids)
-        ],
-    )
-    return {row.media_id: row.id for row in rows}
+def _place(order: list[int], new: list[int], before_link_id: int | None) -> None:
+    before = before_link_id if before_link_id in order else None
+    now = [*order, *new]
+    write_positions(ChapterMedia, now, placed_before(now, new, before))
 
 
 def _outcome(
@@ -189,20 +204,3 @@ def _leave(link: ChapterMedia, source: Chapter, target: Chapter) -> None:
         update(ChapterMedia).where(ChapterMedia.id == link.id).values(chapter_id=target.id)
     )
     write_positions(ChapterMedia, left, without(left, link.id))
-
-
-def _emit_moved(source: Chapter, target: Chapter, link_ids: list[int]) -> None:
-    media_ids = db.session.scalars(
-        select(ChapterMedia.media_id)
-        .where(ChapterMedia.id.in_(link_ids))
-        .order_by(ChapterMedia.position)
-    )
-    emit(
-        MediaMoved(
-            course_id=source.course_id,
-            from_chapter_id=source.id,
-            to_chapter_id=target.id,
-            link_ids=link_ids,
-            media_ids=list(media_ids),
-        )
-    )

@@ -1,15 +1,21 @@
-"""The screens of chapters. Both open in a dialog over the course, and stand alone without one."""
+"""The screens of chapters. They open in a dialog over the course, and stand alone without one."""
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from core import Access, NotFound, db, options_asked, reading
 from plugins.chapters import plugin
-from plugins.chapters.guards import link_access, picker_access
+from plugins.chapters.guards import chapter_access, link_access, panel_access, picker_access
 from plugins.chapters.models import Chapter, ChapterMedia
 from plugins.chapters.queries import chapters_list, chapters_picker
-from plugins.chapters.views import ChapterView, LinkedVideo
+from plugins.chapters.views import ChapterView
+from plugins.courses.guards import course_access
+from plugins.media.models import Media
+from plugins.media.public import IN_LIBRARY
+
+MOST_LINKED = 200
+"""As many as one action links."""
 
 
 @plugin.page("/chapters/<int:chapter_id>/add-videos", guard=picker_access, needs=Access.EDIT)
@@ -19,27 +25,71 @@ def picker_page(chapter_id: int) -> ResponseReturnValue:
     return render_template("chapters/picker_page.html", chapter_id=chapter_id, **options)
 
 
+@plugin.page("/courses/<int:course_id>/link-videos", guard=panel_access, needs=Access.EDIT)
+def link_page(course_id: int) -> ResponseReturnValue:
+    """The chapters of a course, to link the videos to that ``media_ids`` name."""
+    media_ids = request.args.getlist("media_ids", type=int)[:MOST_LINKED]
+    with reading():
+        chapters = chapters_list(course_id)
+        titles = db.session.execute(
+            select(Media.id, Media.title).where(Media.id.in_(media_ids), IN_LIBRARY)
+        ).all()
+    if not titles:
+        raise NotFound("Choose at least one video of the library, then say where it goes.")
+    return render_template(
+        "chapters/link_page.html", course_id=course_id, chapters=chapters, videos=titles
+    )
+
+
 @plugin.page("/chapters/links/<int:link_id>/move", guard=link_access, needs=Access.EDIT)
 def move_page(link_id: int) -> ResponseReturnValue:
     """The chapters of a course, to move a video to."""
     with reading():
-        chapters = _chapters_around(link_id)
-    here, video = _place(chapters, link_id)
-    return render_template("chapters/move_page.html", chapters=chapters, here=here, video=video)
+        course_id = db.session.scalar(
+            select(Chapter.course_id)
+            .join(ChapterMedia, ChapterMedia.chapter_id == Chapter.id)
+            .where(ChapterMedia.id == link_id)
+        )
+        chapters = [] if course_id is None else chapters_list(course_id)
+    return _move_page(course_id, chapters, {link_id})
 
 
-def _chapters_around(link_id: int) -> list[ChapterView]:
-    course_id = db.session.scalar(
-        select(Chapter.course_id)
-        .join(ChapterMedia, ChapterMedia.chapter_id == Chapter.id)
-        .where(ChapterMedia.id == link_id)
+@plugin.page("/courses/<int:course_id>/move-videos", guard=course_access, needs=Access.EDIT)
+def move_videos_page(course_id: int) -> ResponseReturnValue:
+    """The chapters of a course, to move the videos to that ``link_ids`` name."""
+    with reading():
+        chapters = chapters_list(course_id)
+    return _move_page(course_id, chapters, set(request.args.getlist("link_ids", type=int)))
+
+
+@plugin.page("/chapters/<int:chapter_id>/move", guard=chapter_access, needs=Access.EDIT)
+def move_chapter_page(chapter_id: int) -> ResponseReturnValue:
+    """The places in a course where a chapter may go."""
+    with reading():
+        chapter = db.session.get(Chapter, chapter_id)
+        chapters = [] if chapter is None else chapters_list(chapter.course_id)
+    here = next((each for each in chapters if each.id == chapter_id), None)
+    if here is None:
+        raise NotFound("This chapter was removed meanwhile. Go back to the course and look again.")
+    return render_template("chapters/move_chapter_page.html", chapter=here, chapters=chapters)
+
+
+def _move_page(
+    course_id: int | None, chapters: list[ChapterView], link_ids: set[int]
+) -> ResponseReturnValue:
+    homes = [
+        (chapter, video)
+        for chapter in chapters
+        for video in chapter.videos
+        if video.link_id in link_ids
+    ]
+    if not homes:
+        raise NotFound("What was to be moved was unlinked meanwhile. Go back to the course.")
+    here = homes[0][0] if len({chapter.id for chapter, _ in homes}) == 1 else None
+    return render_template(
+        "chapters/move_page.html",
+        course_id=course_id,
+        chapters=chapters,
+        here=here,
+        videos=[video for _, video in homes],
     )
-    return [] if course_id is None else chapters_list(course_id)
-
-
-def _place(chapters: list[ChapterView], link_id: int) -> tuple[ChapterView, LinkedVideo]:
-    for chapter in chapters:
-        for video in chapter.videos:
-            if video.link_id == link_id:
-                return chapter, video
-    raise NotFound("This video was unlinked meanwhile. Go back to the course and look again.")

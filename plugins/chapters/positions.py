@@ -4,7 +4,7 @@ Every change is the same: read the order, make the new one as a plain list, writ
 one statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import case, select, update
@@ -35,9 +35,10 @@ def link_order(chapter_id: int) -> list[int]:
     )
 
 
-def without(ids: Sequence[int], gone: int) -> list[int]:
-    """*ids* in their order, but for *gone*."""
-    return [id_ for id_ in ids if id_ != gone]
+def without(ids: Sequence[int], *gone: int) -> list[int]:
+    """*ids* in their order, but for those *gone*."""
+    lost = set(gone)
+    return [id_ for id_ in ids if id_ not in lost]
 
 
 def placed(ids: Sequence[int], moving: int, after: int | None) -> list[int]:
@@ -48,6 +49,24 @@ def placed(ids: Sequence[int], moving: int, after: int | None) -> list[int]:
     others = without(ids, moving)
     at = 0 if after is None else others.index(after) + 1
     return [*others[:at], moving, *others[at:]]
+
+
+def placed_before(ids: Sequence[int], moving: Sequence[int], before: int | None) -> list[int]:
+    """*ids* with *moving*, in that order, right in front of *before*; ``None`` puts them last.
+
+    Raises `ValueError` when *before* is not among the others.
+    """
+    others = without(ids, *moving)
+    at = len(others) if before is None else others.index(before)
+    return [*others[:at], *moving, *others[at:]]
+
+
+def placed_at(ids: Sequence[int], places: Mapping[int, int]) -> list[int]:
+    """*ids* with each of *places* (positions by id) there, or last where the list is shorter."""
+    order = [id_ for id_ in ids if id_ not in places]
+    for id_, position in sorted(places.items(), key=lambda place: place[1]):
+        order.insert(position, id_)
+    return order
 
 
 def write_positions(table: Placed, before: Sequence[int], after: Sequence[int]) -> None:

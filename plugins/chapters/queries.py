@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 
 from core import Event, NotFound, Params, db
 from plugins.chapters import plugin
@@ -16,18 +16,41 @@ from plugins.chapters.events import (
     MediaMoved,
     MediaUnlinked,
 )
-from plugins.chapters.guards import picker_access
+from plugins.chapters.guards import panel_access, picker_access
 from plugins.chapters.models import Chapter, ChapterMedia
-from plugins.chapters.views import ChapterUse, ChapterView, LinkedVideo, PickerPage, PickerRow
+from plugins.chapters.views import (
+    ChapterUse,
+    ChapterView,
+    LibraryPanel,
+    LinkedVideo,
+    PanelRow,
+    PickerPage,
+    PickerRow,
+    Standing,
+)
 from plugins.courses.events import CourseChanged, CourseRemoved
 from plugins.courses.guards import course_access
 from plugins.courses.models import Course
 from plugins.courses.queries import courses_detail
-from plugins.media.events import MediaAdded, MediaRemoved, MediaRenamed
+from plugins.media.events import (
+    MediaAdded,
+    MediaChanged,
+    MediaRemoved,
+    MediaRenamed,
+    MediaRestored,
+    MediaTrashed,
+)
 from plugins.media.models import Media
-from plugins.media.public import search_media
+from plugins.media.public import (
+    IN_LIBRARY,
+    VIDEO_COLUMNS,
+    Search,
+    Shelf,
+    captions_of,
+    search_media,
+)
 from plugins.media.queries import media_usage
-from plugins.media.views import Sort
+from plugins.media.views import Kind, Sort
 
 IN_THE_COURSE = (
     ChapterAdded,
@@ -62,10 +85,7 @@ def course_chapters(course_id: int) -> list[ChapterView]:
     return _chapters_of(course_id)
 
 
-@chapters_list.stale_on(MediaRenamed)
-@chapters_outline.stale_on(MediaRenamed)
-@course_chapters.stale_on(MediaRenamed)
-def courses_using(event: MediaRenamed) -> Iterable[Params]:
+def courses_using(event: MediaRenamed | MediaChanged) -> Iterable[Params]:
     """The courses in which the video stands."""
     courses = (
         select(Chapter.course_id)
@@ -82,21 +102,20 @@ def courses_using(event: MediaRenamed) -> Iterable[Params]:
     stale_on=[ChapterRenamed, ChapterRemoved, MediaLinked, MediaUnlinked],
 )
 def chapters_picker(
-    chapter_id: int, search: str = "", page: int = 1, sort: Sort = "newest"
+    chapter_id: int,
+    search: Search = "",
+    page: int = 1,
+    sort: Sort = "newest",
+    use: Standing = "any",
+    kind: Kind = "any",
 ) -> PickerPage:
     """A page of the library, with what the chapter has already."""
     chapter = db.session.get(Chapter, chapter_id)
     if chapter is None:
         raise NotFound("This chapter does not exist. It may have been removed meanwhile.")
-    found = search_media(search, page, sort)
-    linked = set(
-        db.session.scalars(
-            select(ChapterMedia.media_id).where(
-                ChapterMedia.chapter_id == chapter_id,
-                ChapterMedia.media_id.in_([media.id for media in found.rows]),
-            )
-        )
-    )
+    here = select(ChapterMedia.media_id).where(ChapterMedia.chapter_id == chapter_id)
+    found = search_media(search, page, sort, among=_among(use, kind, here))
+    linked = _linked(found, here)
     return PickerPage(
         chapter_id=chapter.id,
         chapter_title=chapter.title,
@@ -106,6 +125,41 @@ def chapters_picker(
         page=found.page,
         pages=found.pages,
     )
+
+
+@plugin.query(
+    "library",
+    guard=panel_access,
+    stale_on=[MediaLinked, MediaUnlinked, ChapterRemoved, CourseRemoved],
+)
+def chapters_library(
+    course_id: int,
+    search: Search = "",
+    page: int = 1,
+    sort: Sort = "newest",
+    use: Standing = "any",
+    kind: Kind = "any",
+) -> LibraryPanel:
+    """A page of the library, with what the course has already."""
+    here = (
+        select(ChapterMedia.media_id)
+        .join(Chapter, Chapter.id == ChapterMedia.chapter_id)
+        .where(Chapter.course_id == course_id)
+    )
+    found = search_media(search, page, sort, among=_among(use, kind, here))
+    linked = _linked(found, here)
+    return LibraryPanel(
+        course_id=course_id,
+        rows=[PanelRow.of(media, linked=media.id in linked) for media in found.rows],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+def every_panel(event: Event) -> Iterable[Params]:  # noqa: ARG001  all show the same library
+    """All show the same library."""
+    return [()]
 
 
 @chapters_picker.stale_on(MediaMoved)
@@ -142,15 +196,11 @@ def media_chapters(media_id: int) -> list[ChapterUse]:
     ]
 
 
-def usages_of_several(event: MediaLinked | MediaMoved | ChapterRemoved) -> Iterable[Params]:
+def usages_of_several(
+    event: MediaLinked | MediaUnlinked | MediaMoved | ChapterRemoved,
+) -> Iterable[Params]:
     """The videos that the event names."""
     return [(media_id,) for media_id in event.media_ids]
-
-
-@media_chapters.stale_on(MediaUnlinked)
-def usage_of_one(event: MediaUnlinked) -> Iterable[Params]:
-    """The video that the event names."""
-    return [(event.media_id,)]
 
 
 @media_chapters.stale_on(ChapterRenamed)
@@ -176,11 +226,22 @@ def every_usage(event: CourseRemoved) -> Iterable[Params]:  # noqa: ARG001  its 
     return [()]
 
 
-chapters_picker.stale_on(MediaAdded)(every_picker)
-chapters_picker.stale_on(MediaRenamed)(every_picker)
-chapters_picker.stale_on(MediaRemoved)(every_picker)
+for chapters_read in (chapters_list, chapters_outline, course_chapters):
+    chapters_read.stale_on(MediaRenamed)(courses_using)
+    chapters_read.stale_on(MediaChanged)(courses_using)
+for library_changed in (
+    MediaAdded,
+    MediaRenamed,
+    MediaChanged,
+    MediaTrashed,
+    MediaRestored,
+    MediaRemoved,
+):
+    chapters_picker.stale_on(library_changed)(every_picker)
+    chapters_library.stale_on(library_changed)(every_panel)
 chapters_picker.stale_on(CourseRemoved)(every_picker)
 media_chapters.stale_on(MediaLinked)(usages_of_several)
+media_chapters.stale_on(MediaUnlinked)(usages_of_several)
 media_chapters.stale_on(MediaMoved)(usages_of_several)
 media_chapters.stale_on(ChapterRemoved)(usages_of_several)
 media_chapters.stale_on(ChaptersReordered)(usages_in_course)
@@ -189,20 +250,45 @@ media_chapters.stale_on(CourseRemoved)(every_usage)
 
 chapters_list.fill("courses.edit", plugin)
 chapters_outline.fill("courses.learn", plugin)
+chapters_library.fill("courses.edit-side", plugin, frame="chapters/library_panel.html")
+
+
+def _among(use: Standing, kind: Kind, here: Select[int]) -> list[ColumnElement[bool]]:
+    """What a search of the library is narrowed to."""
+    among = [IN_LIBRARY]
+    if use != "any":
+        among.append(Media.id.in_(here) if use == "here" else Media.id.not_in(here))
+    if kind != "any":
+        among.append(Media.kind == kind)
+    return among
+
+
+def _linked(found: Shelf, here: Select[int]) -> set[int]:
+    ids = [media.id for media in found.rows]
+    return set(db.session.scalars(here.where(ChapterMedia.media_id.in_(ids))))
 
 
 def _chapters_of(course_id: int) -> list[ChapterView]:
-    """Two statements, however many chapters and videos there are."""
-    videos: dict[int, list[LinkedVideo]] = defaultdict(list)
-    for link, media in db.session.execute(
-        select(ChapterMedia, Media)
+    """Three statements, however many chapters and videos there are."""
+    linked = (
+        select(
+            ChapterMedia.chapter_id,
+            ChapterMedia.id.label("link_id"),
+            ChapterMedia.position,
+            *VIDEO_COLUMNS,
+        )
         .join(Media, Media.id == ChapterMedia.media_id)
         .join(Chapter, Chapter.id == ChapterMedia.chapter_id)
         .where(Chapter.course_id == course_id)
-        .order_by(ChapterMedia.position)
-    ):
-        video = LinkedVideo.of(media, link_id=link.id, position=link.position)
-        videos[link.chapter_id].append(video)
+    )
+    captions = captions_of(linked.with_only_columns(Media.id))
+    videos: dict[int, list[LinkedVideo]] = defaultdict(list)
+    for row in db.session.execute(linked.order_by(ChapterMedia.position)):
+        videos[row.chapter_id].append(
+            LinkedVideo.of_row(
+                row, captions.get(row.id, ()), link_id=row.link_id, position=row.position
+            )
+        )
     chapters = db.session.scalars(
         select(Chapter).where(Chapter.course_id == course_id).order_by(Chapter.position)
     )

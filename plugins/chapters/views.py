@@ -1,12 +1,17 @@
 """What chapters shows to others. Rows are identified by link, never by media: one video may stand
 in many chapters."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from plugins.chapters.models import Chapter
 from plugins.media.views import VideoView
+
+Standing: TypeAlias = Literal["any", "here", "elsewhere"]
+"""Of the library's videos: all, those that stand here already, or those that do not."""
+
+Position: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class LinkedVideo(VideoView):
@@ -61,6 +66,22 @@ class PickerPage(BaseModel):
     pages: int
 
 
+class PanelRow(VideoView):
+    """A video of the library; ``linked`` says whether the course has it already."""
+
+    linked: bool
+
+
+class LibraryPanel(BaseModel):
+    """One page of the library, seen from a course that videos are chosen for."""
+
+    course_id: int
+    rows: list[PanelRow]
+    total: int
+    page: int
+    pages: int
+
+
 class ChapterUse(BaseModel):
     """Where a video is used; ``url`` leads there."""
 
@@ -91,8 +112,16 @@ class TitleWas(BaseModel):
 
 
 class LinkPlace(BaseModel):
-    """Where a link stands now."""
+    """Where a link stands, or stood."""
 
     link_id: int
     chapter_id: int
-    position: int
+    position: Position
+
+
+class LostLink(BaseModel):
+    """A video that stood in a chapter, and where."""
+
+    chapter_id: int
+    media_id: int
+    position: Position

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import StringConstraints
 from sqlalchemy import delete, func, select
 
-from core import Conflict, Invalid, Me, NotFound, db, emit, say
+from core import Conflict, Invalid, Me, NotFound, db, emit, say, undone_by
 from plugins.accounts.models import User
-from plugins.accounts.public import find_user
+from plugins.accounts.public import find_user, invite, mail_link, sends_mail
 from plugins.courses import plugin
 from plugins.courses.events import CourseAdded, CourseChanged, CourseRemoved, MemberChanged
 from plugins.courses.guards import authoring, course_access, course_own
@@ -48,10 +48,12 @@ def edit(
         theirs=CourseFields.of(course),
         mine=CourseFields(title=title, description=description, status=status),
     )
-    if fields != CourseFields.of(course):
+    before = CourseFields.of(course)
+    if fields != before:
         course.title, course.description = fields.title, fields.description
         course.status = fields.status
         emit(CourseChanged(course_id=course_id))
+        undone_by(edit, course_id=course_id, **before.model_dump(), was=fields)
     say("Saved.")
     return CourseView.of(course)
 
@@ -72,9 +74,15 @@ def remove(course_id: int) -> None:
 def set_member(
     course_id: int, email: Annotated[str, StringConstraints(max_length=254)], role: Role
 ) -> MemberView:
-    """Let a user work on a course, or give a member another role."""
+    """Let a user work on a course, or give a member another role.
+
+    Where this site sends mail, who has no account gets one, with an invitation.
+    """
     course = lock_course(course_id)
     user = find_user(email)
+    if user is None and sends_mail() and "@" in email:
+        user = invite(email)
+        mail_link(user)
     if user is None or user.disabled:
         raise Invalid(
             f"Nobody signs in here as “{email}”. Nothing was saved.",
@@ -89,8 +97,9 @@ def set_member(
     if member.role != role:
         member.role = role
         emit(MemberChanged(course_id=course_id, user_id=user.id))
-    say(f"{user.name} is {_ROLE_WORDS[role]} of “{course.title}”.")
-    return MemberView(user_id=user.id, name=user.name, email=user.email, role=role)
+    invited = " An invitation is on its way." if user.invited else ""
+    say(f"{user.name} is {_ROLE_WORDS[role]} of “{course.title}”.{invited}")
+    return MemberView.of(user, role)
 
 
 @plugin.action(guard=course_own)

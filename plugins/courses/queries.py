@@ -61,12 +61,12 @@ def courses_members(course_id: int) -> list[MemberView]:
     """Who works on a course, owners first."""
     rank = case({"owner": 0, "editor": 1, "viewer": 2}, value=CourseMember.role)
     rows = db.session.execute(
-        select(User.id, User.name, User.email, CourseMember.role)
+        select(User, CourseMember.role)
         .join(CourseMember, CourseMember.user_id == User.id)
         .where(CourseMember.course_id == course_id)
         .order_by(rank, User.name, User.id)
     )
-    return [MemberView(user_id=id_, name=n, email=e, role=role) for id_, n, e, role in rows]
+    return [MemberView.of(user, role) for user, role in rows]
 
 
 @courses_members.stale_on(AccountChanged)

@@ -5,6 +5,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
+from plugins.accounts.models import User
 from plugins.courses.models import Course, CourseStatus, Role
 
 
@@ -80,9 +81,17 @@ class NewCourse(BaseModel):
 
 
 class MemberView(BaseModel):
-    """Somebody who works on a course, or learns from it."""
+    """Somebody who works on a course, or learns from it; ``invited`` until they first sign in."""
 
     user_id: int
     name: str
     email: str
     role: Role
+    invited: bool
+
+    @classmethod
+    def of(cls, user: User, role: Role) -> Self:
+        """*user* as a member with *role*."""
+        return cls(
+            user_id=user.id, name=user.name, email=user.email, role=role, invited=user.invited
+        )

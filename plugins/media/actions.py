@@ -1,59 +1,112 @@
 """What can be done in the library."""
 
-from pathlib import PureWindowsPath
+import hashlib
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from flask import current_app
 from pydantic import BeforeValidator, HttpUrl, StringConstraints, TypeAdapter, ValidationError
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 
-from core import Conflict, Invalid, Me, NotFound, Settings, TooLarge, Upload, db, emit, say
+from core import (
+    Conflict,
+    Invalid,
+    Me,
+    Settings,
+    TooLarge,
+    Upload,
+    db,
+    emit,
+    reading,
+    run_blocking,
+    say,
+    undone_by,
+)
 from core.format import filesize
-from core.reads import run_query
-from plugins.media import plugin, storage
+from plugins.media import (
+    captions,  # noqa: F401  registers its actions
+    plugin,
+    posters,  # noqa: F401  registers its action and route
+    receiving,  # noqa: F401  registers its routes
+    removal,  # noqa: F401  registers its actions
+    uploads,  # noqa: F401  registers its actions
+)
 from plugins.media.containers import read_container
-from plugins.media.events import MediaAdded, MediaRemoved, MediaRenamed
-from plugins.media.guards import library_access, media_access
+from plugins.media.events import MediaAdded, MediaDescribed, MediaRenamed
+from plugins.media.files import Arrived, put_file
+from plugins.media.guards import library_access, media_access, refuse_viewers
 from plugins.media.models import Media
-from plugins.media.queries import media_usage
-from plugins.media.views import MediaDetail, Title, TitleWas, one_line
+from plugins.media.parts import Stored
+from plugins.media.providers import embedded
+from plugins.media.removal import locked_media
+from plugins.media.sessions import fingerprint_of
+from plugins.media.storage import current_storage
+from plugins.media.views import (
+    Description,
+    DescriptionWas,
+    MediaDetail,
+    Title,
+    TitleWas,
+    one_line,
+    title_of_file,
+)
 
 _URL_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
+_NOT_PLAYED = (".html", ".htm", ".php", ".aspx", ".m3u8", ".m3u", ".mpd", ".pdf")
 _MAX_URL = 2_000
+_CHUNK_BYTES = 1 << 20
 _http_url = TypeAdapter[HttpUrl](HttpUrl)
 
 
-@plugin.action(guard=library_access)
-def upload(
-    me: Me,
-    file: Upload,
-    title: Annotated[str, BeforeValidator(one_line), StringConstraints(max_length=200)] = "",
-) -> MediaDetail:
-    """Add a video file to the library; without *title* it is called like the file."""
+def take_file(file: Upload) -> Arrived:
+    """Look into *file* and store it, before the transaction that says so; raises `Invalid`."""
     container = read_container(file.stream)
     if container is None:
         raise Invalid(
-            f"“{file.filename}” is neither an MP4 nor a WebM video. Nothing was stored.",
-            errors={"file": "Choose an MP4 or WebM file."},
+            f"“{one_line(file.filename)}” is neither an MP4, WebM, MP3 nor M4A file. Nothing was "
+            "stored.",
+            errors={"file": "Choose an MP4, WebM, MP3 or M4A file."},
         )
     size_bytes = _size_allowed(file)
+    key = current_storage().store(file.stream)
+    fingerprint = fingerprint_of(file.stream, size_bytes)
+    return Arrived(Stored(key, _sha256(file)), container, fingerprint, size_bytes)
+
+
+def take_replacement(media_id: int, file: Upload) -> Arrived:
+    """The same, for whoever may change that video."""
+    refuse_viewers(media_id)
+    with reading():
+        media = db.session.get(Media, media_id)
+    if media is not None and media.source != "upload":
+        raise Invalid("This video is a web address and has no file to replace.")
+    return take_file(file)
+
+
+@plugin.action(guard=library_access, prepare=take_file)
+def upload(
+    me: Me,
+    file: Upload,
+    prepared: Arrived,
+    title: Annotated[str, BeforeValidator(one_line), StringConstraints(max_length=200)] = "",
+) -> MediaDetail:
+    """Add a file to the library in one piece; without *title* it is called like the file.
+
+    This is the form of a page without scripts; with them, files come in parts (`start_upload`).
+    """
     media = Media(
-        title=title or _title_of(file.filename),
+        title=title or title_of_file(file.filename),
         source="upload",
-        storage_key=storage.store(file.stream),
-        size_bytes=size_bytes,
-        **vars(container),
+        status="uploading",
         created_by=me.user_id,
     )
+    put_file(media, prepared, me.user_id)
     return _added(media)
 
 
 @plugin.action(guard=library_access)
 def add_url(me: Me, title: Title, url: str) -> MediaDetail:
-    """Add a video that lies elsewhere on the web."""
-    address = _web_address(url)
+    """Add a video that lies elsewhere on the web: a file, or one of YouTube's or Vimeo's."""
+    address = _playable(_web_address(url))
     suffix = "." + urlsplit(address).path.rpartition(".")[2].lower()
     media = Media(
         title=title,
@@ -68,7 +121,7 @@ def add_url(me: Me, title: Title, url: str) -> MediaDetail:
 @plugin.action(guard=media_access)
 def rename(media_id: int, title: Title, was: TitleWas) -> MediaDetail:
     """Give a video another title, in every chapter that shows it."""
-    media = _locked(media_id)
+    media = locked_media(media_id)
     if media.title not in (was.title, title):
         raise Conflict(
             f"Somebody else renamed this video to “{media.title}” meanwhile. Nothing was saved. "
@@ -77,25 +130,47 @@ def rename(media_id: int, title: Title, was: TitleWas) -> MediaDetail:
             mine={"title": title},
         )
     if media.title != title:
-        media.title = title
+        was_title, media.title = media.title, title
         emit(MediaRenamed(media_id=media_id))
+        undone_by(rename, media_id=media_id, title=was_title, was=TitleWas(title=title))
     say(f"Renamed to “{title}”.")
     return MediaDetail.of(media)
 
 
 @plugin.action(guard=media_access)
-def remove(media_id: int) -> None:
-    """Remove a video from the library, unless it is used."""
-    media = _locked(media_id)
-    title, keys = media.title, [key for key in (media.storage_key, media.poster_key) if key]
-    db.session.expunge(media)
-    try:
-        with db.session.begin_nested():
-            db.session.execute(delete(Media).where(Media.id == media_id))
-    except IntegrityError:
-        raise _still_used(media_id, title) from None
-    emit(MediaRemoved(media_id=media_id, storage_keys=keys))
-    say(f"“{title}” was removed from the library.")
+def describe(media_id: int, description: Description, was: DescriptionWas) -> MediaDetail:
+    """Give a video another description, starting from what it *was*."""
+    media = locked_media(media_id)
+    if media.description not in (was.description, description):
+        raise Conflict(
+            "Somebody else changed this description meanwhile. Nothing was saved. Keep yours or "
+            "use theirs.",
+            theirs={"description": media.description},
+            mine={"description": description},
+        )
+    if media.description != description:
+        before, media.description = media.description, description
+        emit(MediaDescribed(media_id=media_id))
+        undone_by(
+            describe,
+            media_id=media_id,
+            description=before,
+            was=DescriptionWas(description=description),
+        )
+    say("The description was saved.")
+    return MediaDetail.of(media)
+
+
+@plugin.action(guard=media_access, prepare=take_replacement)
+def replace(me: Me, media_id: int, file: Upload, prepared: Arrived) -> MediaDetail:  # noqa: ARG001  taken
+    """Give a video another file, in one piece; its id, and so every link to it, stays.
+
+    This is the form of a page without scripts; with them, the file comes in parts.
+    """
+    media = locked_media(media_id)
+    put_file(media, prepared, me.user_id)
+    say(f"“{media.title}” has another file now.")
+    return MediaDetail.of(media)
 
 
 def _added(media: Media) -> MediaDetail:
@@ -106,27 +181,6 @@ def _added(media: Media) -> MediaDetail:
     return MediaDetail.of(media)
 
 
-def _locked(media_id: int) -> Media:
-    media = db.session.scalar(
-        select(Media).where(Media.id == media_id).with_for_update(key_share=True)
-    )
-    if media is None:
-        raise NotFound("This video was removed from the library meanwhile. Nothing was changed.")
-    return media
-
-
-def _still_used(media_id: int, title: str) -> Conflict:
-    """The foreign keys of those who use it have the last word; their parts say where."""
-    _, parts = run_query(media_usage.key(media_id), None)
-    uses = [use.model_dump(mode="json") for part in parts.values() for use in part]
-    places = "1 place" if len(uses) == 1 else f"{len(uses)} places"
-    return Conflict(
-        f"“{title}” is used in {places}, so it was not removed. Take it out there first.",
-        title="Still in use",
-        uses=uses,
-    )
-
-
 def _size_allowed(file: Upload) -> int:
     """The size of *file*, read from its start again; raises `TooLarge`."""
     settings: Settings = current_app.config["COURSEWIRE"]
@@ -134,16 +188,19 @@ def _size_allowed(file: Upload) -> int:
     file.stream.seek(0)
     if size_bytes > settings.max_upload_bytes:
         raise TooLarge(
-            f"“{file.filename}” is larger than {filesize(settings.max_upload_bytes)}, the most "
-            "that can be uploaded here. Nothing was stored. Choose a smaller file."
+            f"“{one_line(file.filename)}” is larger than {filesize(settings.max_upload_bytes)}, "
+            "the most that can be uploaded here. Nothing was stored. Choose a smaller file."
         )
     return size_bytes
 
 
-def _title_of(filename: str | None) -> str:
-    """A file's name without folders and suffix; either kind of slash separates folders."""
-    name = one_line(PureWindowsPath(filename or "").stem)
-    return str(name)[:200] or "Untitled video"
+def _sha256(file: Upload) -> str:
+    digest = hashlib.sha256()
+    file.stream.seek(0)
+    while chunk := file.stream.read(_CHUNK_BYTES):
+        run_blocking(digest.update, chunk)
+    file.stream.seek(0)
+    return digest.hexdigest()
 
 
 def _web_address(url: str) -> str:
@@ -154,7 +211,12 @@ def _web_address(url: str) -> str:
     if address is None or len(str(address)) > _MAX_URL:
         raise Invalid(
             "This is no address of a video on the web. Nothing was added.",
-            errors={"url": "Enter an address that starts with https:// or http://."},
+            errors={"url": "Enter an address that starts with https://."},
+        )
+    if address.scheme == "http":
+        raise Invalid(
+            "Browsers play nothing that comes over http:// in these pages. Nothing was added.",
+            errors={"url": "Enter an address that starts with https://."},
         )
     if address.username or address.password:
         raise Invalid(
@@ -163,3 +225,26 @@ def _web_address(url: str) -> str:
             errors={"url": "Enter an address without a user name and password."},
         )
     return str(address)
+
+
+def _playable(url: str) -> str:
+    """The address of the video; raises `Invalid` for one that no player of ours can play."""
+    try:
+        elsewhere = embedded(url)
+    except LookupError:
+        raise Invalid(
+            "This is an address of YouTube or Vimeo, and not of one of their videos. "
+            "Nothing was added.",
+            errors={"url": "Open the video there, and copy the address of its own page."},
+        ) from None
+    if elsewhere is not None:
+        return elsewhere.page_url
+    if urlsplit(url).path.lower().endswith(_NOT_PLAYED):
+        raise Invalid(
+            "This address is that of a page or a playlist, which no player here can play. "
+            "Nothing was added.",
+            errors={
+                "url": "Enter the address of the file itself, or of a video of YouTube or Vimeo."
+            },
+        )
+    return url

@@ -1,22 +1,30 @@
-"""What a video file says about itself, read without a decoder.
+"""What a media file says about itself, read without a decoder.
 
 Only headers are read, by seeking, and never more than a bounded number of them: FFmpeg and its
 kind follow references out of a file, which makes opening an upload with them an attack surface.
 
-MP4: ISO/IEC 14496-12 (boxes). WebM: RFC 8794 (EBML) and RFC 9559 (Matroska).
+MP4: ISO/IEC 14496-12 (boxes). WebM: RFC 8794 (EBML) and RFC 9559 (Matroska). MP3: ISO/IEC 11172-3
+(frame headers), with or without ID3v2 (id3.org, "ID3v2.4.0 main structure") before it.
 """
 
 import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import IO, TypeAlias
+from typing import IO, Literal, TypeAlias
 
 _MAX_ELEMENTS = 2_000
 _MAX_PIXELS = 65_535
 _MAX_SECONDS = 1_000_000
 
-_NOT_VIDEO = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"M4A "}
+_NOT_VIDEO = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
+_SOUND = {b"M4A ", b"M4B "}
+
+_MP3_KBITS = (
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+)
+"""Layer III, by its four bits: MPEG-2 and 2.5, then MPEG-1. Zero: not allowed here."""
 
 _EBML, _DOC_TYPE, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x4282, 0x18538067, 0x1F43B675
 _INFO, _TIMESTAMP_SCALE, _DURATION = 0x1549A966, 0x2AD7B1, 0x4489
@@ -25,16 +33,21 @@ _TRACKS, _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0x1654AE6B, 0xAE, 0xE0, 0xB0, 0xBA
 
 @dataclass(frozen=True)
 class Container:
-    """The type of a video file, and what its header tells."""
+    """The type of a media file, and what its header tells."""
 
     mime_type: str
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
 
+    @property
+    def kind(self) -> Literal["video", "audio"]:
+        """What it is to people."""
+        return "audio" if self.mime_type.startswith("audio/") else "video"
+
 
 def read_container(file: IO[bytes]) -> Container | None:
-    """What kind of video *file* is, by its first bytes; ``None`` for anything but MP4 and WebM.
+    """What *file* is, by its first bytes; ``None`` for anything but MP4, WebM, M4A and MP3.
 
     Seeks in *file*. A header that is damaged further on costs the details, not the type.
     """
@@ -42,11 +55,12 @@ def read_container(file: IO[bytes]) -> Container | None:
     head = file.read(12)
     if head[4:8] == b"ftyp" and len(head) == 12 and head[8:] not in _NOT_VIDEO:
         kind = "video/quicktime" if head[8:] == b"qt  " else "video/mp4"
+        kind = "audio/mp4" if head[8:] in _SOUND else kind
         return _detailed(Container(kind), _Headers(file, _box), _mp4)
     headers = _Headers(file, _ebml_element)
     if head[:4] == _EBML.to_bytes(4, "big") and _doc_type(headers) == b"webm":
         return _detailed(Container("video/webm"), headers, _webm)
-    return None
+    return Container("audio/mpeg") if _is_mp3(file) else None
 
 
 @dataclass(frozen=True)
@@ -222,6 +236,41 @@ def _webm_tracks(found: Container, headers: _Headers, tracks: _Element) -> Conta
                 }
                 return _with_size(found, sizes.get(_WIDTH, 0), sizes.get(_HEIGHT, 0))
     return found
+
+
+def _is_mp3(file: IO[bytes]) -> bool:
+    """Whether two frames of MPEG audio, layer III, follow each other where the sound begins.
+
+    One frame header is eleven bits and a few more: too little to tell it from chance.
+    """
+    file.seek(0)
+    head = file.read(10)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10 and max(head[6:]) < 0x80:
+        start = 10 + sum(
+            byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
+        )
+        start += 10 if head[5] & 0x10 else 0  # a footer
+    for _ in range(2):
+        file.seek(start)
+        length = _mp3_frame_bytes(file.read(4))
+        if length is None:
+            return False
+        start += length
+    return True
+
+
+def _mp3_frame_bytes(header: bytes) -> int | None:
+    """How long the frame with this header is; ``None`` for what is no layer III header."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+        return None
+    version, padding = header[1] >> 3 & 3, header[2] >> 1 & 1
+    kbits = _MP3_KBITS[version == 3][header[2] >> 4]
+    rate_index = header[2] >> 2 & 3
+    if version == 1 or rate_index == 3 or not kbits:
+        return None
+    rate = (44_100, 48_000, 32_000)[rate_index] >> {3: 0, 2: 1, 0: 2}[version]
+    return (144 if version == 3 else 72) * kbits * 1000 // rate + padding
 
 
 def _seconds(value: float) -> float | None:

@@ -1,6 +1,7 @@
 """Who may use the library. Plugins that use videos extend these guards."""
 
-from core import Access, Me
+from core import Access, Forbidden, Me, NotFound, current_me
+from core.current import current_runtime
 from plugins.accounts.events import AccountChanged
 from plugins.media import plugin
 
@@ -19,3 +20,12 @@ def media_access(me: Me, media_id: int) -> Access:  # noqa: ARG001  extensions d
 
 def _staff(me: Me) -> Access:
     return Access.EDIT if me.staff else Access.NONE
+
+
+def refuse_viewers(media_id: int) -> None:
+    """For what an action prepares before its own guard is asked: only editors store anything."""
+    granted = current_runtime().grant(media_access, current_me(), {"media_id": media_id})
+    if granted is Access.NONE:
+        raise NotFound("This is gone, or you may not see it. Nothing was saved.")
+    if granted < Access.EDIT:
+        raise Forbidden("You may look at this and not change it. Ask an owner of the course.")

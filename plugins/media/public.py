@@ -3,22 +3,31 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, func, select, update
+from pydantic import AfterValidator, StringConstraints
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm.attributes import set_committed_value
 
 from core import db, emit
 from plugins.media.events import MediaUseChanged
-from plugins.media.models import Media, folded
+from plugins.media.models import Caption, Media, folded
 from plugins.media.views import Sort
 
 PAGE_SIZE = 24
+_MOST_WORDS = 20
 
 _ORDERS: dict[Sort, tuple[ColumnElement[Any], ...]] = {
     "newest": (Media.id.desc(),),
     "oldest": (Media.id.asc(),),
     "title": (Media.title_folded.asc(), Media.id.asc()),
+    "longest": (func.coalesce(Media.duration_s, 0).desc(), Media.id.desc()),
+    "largest": (func.coalesce(Media.size_bytes, 0).desc(), Media.id.desc()),
 }
+
+
+IN_LIBRARY: ColumnElement[bool] = Media.trashed_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,26 @@ class Shelf:
     pages: int
 
 
-def search_media(search: str, page: int, sort: Sort) -> Shelf:
-    """The videos whose titles contain every word of *search*, in any order of the words."""
+def _few_words(search: str) -> str:
+    if len(search.split()) > _MOST_WORDS:
+        raise ValueError(f"{_MOST_WORDS} words are the most")
+    return search
+
+
+Search: TypeAlias = Annotated[str, StringConstraints(max_length=200), AfterValidator(_few_words)]
+"""What may be searched for: each word costs a look at every title."""
+
+
+def search_media(
+    search: str, page: int, sort: Sort, *, among: Sequence[ColumnElement[bool]] = (IN_LIBRARY,)
+) -> Shelf:
+    """The videos whose titles contain every word of *search*, in any order of the words.
+
+    Those in the trash are not *among* them, unless that says so.
+    """
     matches = [
-        Media.title_folded.contains(word, autoescape=True) for word in folded(search).split()
+        *among,
+        *(Media.title_folded.contains(word, autoescape=True) for word in folded(search).split()),
     ]
     total = db.session.scalar(select(func.count(Media.id)).where(*matches)) or 0
     pages = max(1, -(-total // PAGE_SIZE))
@@ -46,18 +71,53 @@ def search_media(search: str, page: int, sort: Sort) -> Shelf:
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     ).all()
+    load_captions(rows)
     return Shelf(rows, total, page, pages)
 
 
+VIDEO_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
+    Media.id,
+    Media.title,
+    Media.kind,
+    Media.source,
+    Media.status,
+    Media.problem,
+    Media.url,
+    Media.poster_key,
+    Media.mime_type,
+    Media.size_bytes,
+    Media.duration_s,
+    Media.version,
+)
+"""What `VideoView.of_row` needs: a course of thousands of videos is read without objects."""
+
+
+def captions_of(media_ids: Select[int]) -> dict[int, list[Caption]]:
+    """The captions of the videos that *media_ids* selects, in one statement, by video."""
+    found: dict[int, list[Caption]] = defaultdict(list)
+    for caption in db.session.scalars(
+        select(Caption).where(Caption.media_id.in_(media_ids)).order_by(Caption.language)
+    ):
+        found[caption.media_id].append(caption)
+    return found
+
+
+def load_captions(rows: Collection[Media]) -> None:
+    """Load the captions of all *rows*, a page of them, in one statement, for their views."""
+    found = captions_of(select(Media.id).where(Media.id.in_({media.id for media in rows})))
+    for media in rows:
+        set_committed_value(media, "captions", found[media.id])
+
+
 def lock_media(media_ids: Collection[int]) -> dict[int, str]:
-    """The titles of those of *media_ids* that exist, which now stay until the commit.
+    """The titles of those of *media_ids* that are in the library, and now stay until the commit.
 
     Whoever also locks a course locks the course first. The order of the ids keeps two
     transactions that lock the same videos from waiting for each other.
     """
     rows = db.session.execute(
         select(Media.id, Media.title)
-        .where(Media.id.in_(media_ids))
+        .where(Media.id.in_(media_ids), IN_LIBRARY)
         .order_by(Media.id)
         .with_for_update(key_share=True)
     )

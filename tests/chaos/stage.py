@@ -62,6 +62,8 @@ class Machine:
             "WEB_CONCURRENCY": str(self.workers),
             "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0",
             "COURSEWIRE_LOG_LEVEL": "info",
+            "COURSEWIRE_ACTIONS_PER_USER": "1000000",
+            "COURSEWIRE_ACTIONS_PER_ADDRESS": "1000000",
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -145,6 +147,7 @@ def stage(folder: Path, database_url: str) -> Iterator[Stage]:
             "DATABASE_URL": database_url,
             "COURSEWIRE_UPLOAD_DIR": str(folder / "uploads"),
             "COURSEWIRE_HEARTBEAT_S": str(HEARTBEAT_S),
+            "COURSEWIRE_CANARY_S": "0",
         }
         socket = Path(valkey.url.removeprefix("unix://"))
         for name, workers in (("A", 2), ("B", 1)):

@@ -12,7 +12,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from core.gunicorn_conf import DrainingWorker
-from tests.servers import gunicorn
+from tests.servers import gunicorn, sqlite_copy
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 
@@ -48,9 +48,9 @@ def test_idle_connections_do_not_keep_others_out(
 ) -> None:
     """More browsers than the worker has connections have read a page and say nothing more."""
     environment = {
-        "DATABASE_URL": f"sqlite:///{filled_sqlite / 'db.sqlite3'}",
+        "DATABASE_URL": sqlite_copy(filled_sqlite, tmp_path),
         "REDIS_URL": valkey,
-        "COURSEWIRE_UPLOAD_DIR": str(tmp_path / "uploads"),
+        "COURSEWIRE_UPLOAD_DIR": str(tmp_path / "var" / "uploads"),
         "WEB_CONCURRENCY": "1",
         "COURSEWIRE_CONNECTIONS_PER_WORKER": "20",
     }

@@ -1,15 +1,19 @@
 """The fan-out under gunicorn: bad readers harm nobody, and nothing of a browser outlives it."""
 
+import ctypes
 import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +35,15 @@ PULLED = "generators"
 MOST_KB_LEFT = 4_000
 """What memory may grow by when 10,000 browsers came and went: a fourth of what they took."""
 
+VANISHED_S = 60
+"""By then a browser that takes no beat has lost its stream: twice what the kernel gives it."""
+
 MOST_DESCRIPTORS_LEFT = 20
 """The worker's own connections to Redis and the database, which come and go."""
+
+_BEAT_S = 1.0
+_ATTACH_FILTER, _RETURN = 26, 0x06
+"""``SO_ATTACH_FILTER`` of <asm-generic/socket.h>, and ``BPF_RET`` of <linux/bpf_common.h>."""
 
 _LISTENS = "0A"
 """A state in /proc/net/tcp."""
@@ -102,6 +113,17 @@ class Reader:
     def close(self) -> None:
         """Leave."""
         self._socket.close()
+
+    def vanish(self) -> None:
+        """From now on nothing arrives, and nobody is told: a filter drops every segment."""
+        rules = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, 0))
+        program = struct.pack("HP", 1, ctypes.addressof(rules))
+        self._socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+
+    def take_byte(self) -> None:
+        """Read one byte, or learn that there are no more."""
+        with suppress(ConnectionError):
+            self._socket.recv(1)
 
     def frame(self, event: str) -> dict[str, Any]:
         """The data of the next frame with this name; others are passed over."""
@@ -245,6 +267,46 @@ def test_a_browser_that_cannot_keep_up_is_told_so_in_whole_frames(
         assert 'event: bye\ndata: {"reason":"slow"' in ending[-2]
 
 
+@pytest.mark.timeout(300)
+def test_beats_keep_their_time_beside_browsers_that_drip_vanish_and_come_and_go(
+    start: Callable[..., Any],
+) -> None:
+    limits = {"streams_per_user": "1000", "streams_per_address": "1000"}
+    with (
+        start(stall_s="3", heartbeat_s=str(_BEAT_S), **limits) as site,
+        closing(site.connect(receive_buffer_bytes=4096)) as dripping,
+        closing(site.connect("courses:detail:1")) as vanished,
+        closing(site.connect()) as good,
+        ThreadPoolExecutor() as pool,
+    ):
+        for reader in (dripping, vanished, good):
+            reader.frame("hello")
+        vanished.vanish()
+        ended = threading.Event()
+        arrivals = pool.submit(arrivals_of_beats, good, ended)
+        try:
+            while site.connections() > 1:
+                site.publish(trace=BIG)
+                dripping.take_byte()
+                come_and_go(site, 100)
+                wait_until(lambda: site.connections() <= 3, "end of those who came and went")
+        finally:
+            ended.set()
+
+        moments = arrivals.result()
+        assert max(later - one for one, later in pairwise(moments)) < _BEAT_S + 1
+        assert moments[-1] - moments[0] < VANISHED_S
+
+
+def arrivals_of_beats(reader: Reader, ended: threading.Event) -> list[float]:
+    """When each beat came, until *ended*."""
+    moments = []
+    while not ended.is_set():
+        reader.frame("beat")
+        moments.append(time.monotonic())
+    return moments
+
+
 def test_nothing_of_ten_thousand_browsers_outlives_them(start: Callable[..., Any]) -> None:
     with start(streams_per_user="1000", streams_per_address="1000") as site:
         come_and_go(site, 2_000)  # what the worker opens and allocates once, it has now
@@ -285,7 +347,8 @@ def test_the_access_log_has_a_line_for_each_stream(
         wait_until(lambda: "stream user=" in log.read_text(), "line of the stream")
 
     (line,) = (line for line in log.read_text().splitlines() if "stream user=" in line)
-    said = re.search(r"stream user=\d+ keys=2 seconds=\d+\.\d frames=(\d+)$", line)
+    message = json.loads(line)["message"]
+    said = re.fullmatch(r"stream user=\d+ keys=2 seconds=\d+\.\d frames=(\d+)", message)
     assert said is not None, line
     assert int(said[1]) >= 2
 
@@ -307,41 +370,37 @@ def test_more_streams_than_the_limits_are_refused_with_a_time_to_come_back(
     assert refused.json()["detail"].startswith("You have too many streams open.")
 
 
+@pytest.mark.parametrize("protocols", ["h1", "h2,h1"], ids=["HTTP/1.1", "HTTP/2"])
 def test_under_tls_the_stream_falls_back_by_itself(
-    start: Callable[..., Any], tmp_path: Path
+    start: Callable[..., Any], tmp_path: Path, protocols: str
 ) -> None:
+    arguments = f"{certificate(tmp_path)} --http-protocols {protocols}"
+
+    with start(arguments=arguments) as site:
+        with httpx.Client(http2="h2" in protocols, verify=False, timeout=20) as client:  # noqa: S501
+            address = f"{site.server.url}/live?key={KEY}"
+            with client.stream("GET", address, headers={"Cookie": site.cookie}) as stream:
+                lines = stream.iter_lines()
+                assert any("event: hello" in line for line in lines)
+                site.publish(trace="over TLS")
+                assert any("over TLS" in line for line in lines)
+                assert stream.http_version == ("HTTP/2" if "h2" in protocols else "HTTP/1.1")
+        # The connection was never the hub's own: the worker still serves.
+        assert httpx.get(f"{site.server.url}/healthz", verify=False).status_code == 200  # noqa: S501
+
+
+def certificate(folder: Path) -> str:
+    """gunicorn's arguments for a certificate of its own, made in *folder*."""
     if shutil.which("openssl") is None:
         missing("openssl", "apt-get install openssl")
+    key, chain = folder / "key.pem", folder / "cert.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
     subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-keyout",
-            str(tmp_path / "key.pem"),
-            "-out",
-            str(tmp_path / "cert.pem"),
-            "-subj",
-            "/CN=127.0.0.1",
-        ],
+        [*command.split(), "-keyout", str(key), "-out", str(chain)],
         check=True,
         capture_output=True,
     )
-    arguments = f"--certfile {tmp_path / 'cert.pem'} --keyfile {tmp_path / 'key.pem'}"
-
-    with start(arguments=arguments) as site:
-        address = f"{site.server.url}/live?key={KEY}"
-        headers = {"Cookie": site.cookie}
-        with httpx.stream("GET", address, headers=headers, verify=False) as stream:  # noqa: S501
-            lines = stream.iter_lines()
-            assert any("event: hello" in line for line in lines)
-            site.publish(trace="over TLS")
-            assert any("over TLS" in line for line in lines)
+    return f"--certfile {chain} --keyfile {key}"
 
 
 def test_a_fast_upload_holds_up_nobody(start: Callable[..., Any]) -> None:

@@ -1,5 +1,6 @@
 """The freshness guard finds the bug that Coursewire exists for, and heals it."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -158,7 +159,7 @@ def test_switched_off_it_observes_nothing(serve: Callable[[Mode], Flask]) -> Non
 
     report = guard_of(app).report()
     assert (report.answers, report.verdicts, report.findings) == (0, {}, ())
-    assert guard_of(app)._thread is None
+    assert guard_of(app)._inquiry._thread is None
 
 
 def test_under_gunicorn_each_worker_heals_the_screens_of_the_other(
@@ -196,5 +197,8 @@ def test_under_gunicorn_each_worker_heals_the_screens_of_the_other(
         assert {each.data["cause"] for each in told} == {"healed"}
         answer = client.get(f"/q/progress/summary/{COURSE}", headers={"Live-Floor": told[0].id})
         assert answer.json() == {"videos": before + 1}
-        log = server.log.read_text()
-    assert 'Write: @plugin.query("summary", …, stale_on=[ChapterAdded, ' in log
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    (found,) = {line["trace"]: line for line in lines if "finding" in line}.values()
+    assert 'Write: @plugin.query("summary", …, stale_on=[ChapterAdded, ' in found["message"]
+    assert found["trace"] == told[0].data["trace"]
+    assert (found["plugin"], found["key"]) == ("progress", key)

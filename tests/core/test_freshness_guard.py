@@ -82,7 +82,7 @@ def test_a_correct_write_is_no_finding(make_app: MakeApp, sqlite_url: str) -> No
 def test_its_thread_ends_with_the_worker(make_app: MakeApp, sqlite_url: str) -> None:
     app = make_app(sqlite_url, fill=True, freshness="strict")
     runtime_of(app).start()
-    thread = runtime_of(app).freshness._thread
+    thread = runtime_of(app).freshness._inquiry._thread
     assert thread is not None
 
     runtime_of(app).stop()

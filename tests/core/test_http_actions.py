@@ -31,6 +31,7 @@ def test_an_action_answers_result_stale_keys_stamp_and_message(
         "stale": [["notes", "list", BOOK]],
         "stamp": str(runtime_of(quick_app).bus.stamp()),
         "message": "“a” was written.",
+        "undo": None,
     }
     assert response.headers["Cache-Control"] == "no-store"
 

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from core import Plugin, Settings, SetupError, create_app
 from tests.core.asking import HTML, LIST, problem
 from tests.core.conftest import (
     BOOK,
@@ -66,7 +67,17 @@ def test_links_from_other_sites_lead_to_pages(owner: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [LIST, f"/books/{BOOK}", "/nowhere", "/healthz", "/static/coursewire.css", "/q/x/y"]
+    "path",
+    [
+        LIST,
+        f"/books/{BOOK}",
+        "/nowhere",
+        "/healthz",
+        "/live",
+        "/live/nowhere",
+        "/static/coursewire.css",
+        "/q/x/y",
+    ],
 )
 def test_every_answer_carries_the_headers_of_safety(owner: FlaskClient, path: str) -> None:
     with owner.get(path, headers=HTML) as response:
@@ -101,3 +112,44 @@ def test_over_https_browsers_are_told_to_stay_there_and_cookies_are_secure(
 
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert all("Secure" in cookie for cookie in response.headers.getlist("Set-Cookie"))
+
+
+def plugin_with(sources: dict[str, list[str]]) -> Plugin:
+    plugin = Plugin("films", __name__)
+    plugin.sources(lambda _settings: sources)
+    return plugin
+
+
+def test_a_plugin_adds_the_origins_that_its_pages_load_from() -> None:
+    settings = Settings(database_url="sqlite://", plugins=())
+    plugin = plugin_with(
+        {"connect-src": ["http://127.0.0.1:9000"], "frame-src": ["https://a.test"]}
+    )
+    app = create_app(settings, plugins=[plugin])
+
+    policy = app.test_client().get("/healthz").headers["Content-Security-Policy"].split("; ")
+
+    assert "connect-src 'self' http://127.0.0.1:9000" in policy
+    assert "frame-src 'self' https://a.test" in policy
+    assert "script-src 'self'" in policy
+
+
+NO_PLACE = "It adds a source to 'script-src'. Only connect-src, frame-src, img-src, media-src take"
+NO_ORIGIN = "is no source. Write an origin, such as https://files.example."
+
+
+@pytest.mark.parametrize(
+    ("sources", "text"),
+    [
+        ({"script-src": ["https://a.test"]}, f"{NO_PLACE} further ones."),
+        ({"img-src": ["https://a.test; x *"]}, f"“https://a.test; x *” {NO_ORIGIN}"),
+        ({"img-src": ["*"]}, f"“*” {NO_ORIGIN}"),
+    ],
+)
+def test_what_is_no_origin_stops_the_start(sources: dict[str, list[str]], text: str) -> None:
+    settings = Settings(database_url="sqlite://", plugins=())
+
+    with pytest.raises(SetupError) as stopped:
+        create_app(settings, plugins=[plugin_with(sources)])
+
+    assert [str(fault) for fault in stopped.value.faults] == [f"[films] {text}"]

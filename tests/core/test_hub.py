@@ -273,8 +273,9 @@ def test_a_stream_never_outlives_its_session(listen: Callable[..., Listening]) -
     stream = listen(KEY, token=f"{OWNER}-0.4")
     stream.next("hello")
 
-    (bye,) = stream.rest()
+    told, bye = stream.rest()
 
+    assert (told.data["keys"], told.data["cause"]) == ([PARTS], "access")
     assert (bye.event, bye.data["reason"]) == ("bye", "access")
 
 
@@ -538,6 +539,23 @@ def test_a_notice_that_comes_while_a_beat_is_made_goes_out_before_it() -> None:
             told = number
         else:
             assert number <= told
+
+
+def test_a_frame_for_one_key_goes_to_those_who_watch_it() -> None:
+    """Such as a finding of the freshness guard, which is not everybody's to read."""
+    watchers = Watchers()
+    fanout = Fanout(watchers, threading.RLock(), 60, lambda: None)
+    watches, another = Recorder({"a:x": ("a", "x")}, None), Recorder({"a:y": ("a", "y")}, None)
+    for stream in (watches, another):
+        watchers.add(stream)
+        fanout.add(stream)
+
+    fanout.tell_watchers("a:x", b"for those who watch a:x")
+    fanout.stop()
+    fanout.run()
+
+    assert watches.sent == [b"for those who watch a:x"]
+    assert another.sent == []
 
 
 class Recorder(Stream):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import time
@@ -20,7 +19,7 @@ import pytest
 
 from core.stamps import Stamp
 from tests.core.listening import Listening, listening
-from tests.servers import Gunicorn, RedisServer, gunicorn, redis_server, wait_until
+from tests.servers import Gunicorn, RedisServer, gunicorn, redis_server, sqlite_copy, wait_until
 
 HEARTBEAT_S = 0.3
 CHAPTERS, DETAIL, MEMBERS = "chapters:list:1", "courses:detail:1", "courses:members:1"
@@ -79,11 +78,6 @@ def running(folder: Path, redis: RedisServer, database_url: str, **chosen: str) 
             act(client, "accounts/sign-in", email=f"{role}@example.test", password="demo")
             people.append(client)
         yield Site(server, redis, *people)
-
-
-def sqlite_copy(filled: Path, folder: Path) -> str:
-    shutil.copytree(filled, folder / "var")
-    return f"sqlite:///{folder / 'var' / 'db.sqlite3'}"
 
 
 @pytest.fixture(scope="module")
@@ -487,7 +481,9 @@ def test_a_worker_has_one_subscriber_and_at_most_three_more_connections(site: Si
     assert total <= workers * (1 + 3)
     with site.redis.client() as client:
         channels = sorted(client.pubsub_channels())
-        assert [str(channel).split(":")[-1] for channel in channels] == ["notices", "writes"]
+        assert [str(channel).split(":")[-1] for channel in channels] == [
+            "notices", "seen", "writes",
+        ]  # fmt: skip
         assert client.pubsub_numsub(*channels) == [(channel, workers) for channel in channels]
 
 

@@ -122,6 +122,21 @@ def test_a_broken_import_tells_the_error_and_where(install: Install) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [("query", "query('list')"), ("action", "action()"), ("page", "page('/notes')")],
+)
+def test_what_has_no_guard_stops_the_start(install: Install, what: str, call: str) -> None:
+    text = f"from installed_notes import plugin\n@plugin.{call}\ndef found() -> str: ..."
+    install("notes", __init__=plugin_called("notes"), queries=text)
+
+    (fault,) = faults_of("notes")
+    assert fault == (
+        f"[notes] It cannot be imported: TypeError: Plugin.{what}() missing 1 required "
+        "keyword-only argument: 'guard' (queries.py, line 2)"
+    )
+
+
 def test_a_missing_dependency_of_a_plugin_is_that_plugins_fault(install: Install) -> None:
     install("notes", __init__=plugin_called("notes"), models="import no_such_module")
 

@@ -1,5 +1,6 @@
 """Real Chromium against the real ``flask serve``: gunicorn, gevent, Valkey, SQLite."""
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.servers import chromium_path, end, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO_TITLES = {
+    clip["title"]
+    for clip in json.loads((ROOT / "plugins/media/demo/manifest.json").read_text("utf-8"))
+}
 FLAGS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -47,7 +52,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Course:
-    """A course of one test's own, with one chapter, and what the library holds."""
+    """A course of one test's own, with one chapter, and the demonstration videos of the library."""
 
     id: int
     chapter_id: int
@@ -84,6 +89,7 @@ class serving:  # noqa: N801  reads as a verb where it is used
             "PORT": str(self._port),
             "COURSEWIRE_VAR_DIR": str(self._folder),
             "WEB_CONCURRENCY": "2",
+            "COURSEWIRE_CANARY_S": "0",
             **self._environment,
         }
         self._log = (self._folder / "serve.log").open("wb")
@@ -156,8 +162,10 @@ def course(site: Site) -> Course:
                 role=role,
             )
         chapter = _act(owner, "chapters/add", course_id=course_id, title="Basics")
-        videos = owner.get("/q/media/list").json()["rows"]
-    return Course(course_id, chapter["id"], videos)
+        library = owner.get("/q/media/list").json()["rows"]
+    return Course(
+        course_id, chapter["id"], [video for video in library if video["title"] in DEMO_TITLES]
+    )
 
 
 def live(page: Page) -> Page:

@@ -16,8 +16,8 @@ import pytest
 
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
-from tests.faults.site import Site, running, sqlite_copy
-from tests.servers import RedisServer, redis_server, wait_until
+from tests.faults.site import Site, running
+from tests.servers import RedisServer, redis_server, sqlite_copy, wait_until
 
 WORKERS = 3
 """Of both machines."""

@@ -1,7 +1,6 @@
 """A whole Coursewire whose screens and writers keep a ledger, for one fault after the other."""
 
 import itertools
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -79,12 +78,6 @@ def running(
         site = Site(server, owner)
         site.act("accounts/sign-in", email="owner@example.test", password="demo")
         yield site
-
-
-def sqlite_copy(filled: Path, folder: Path) -> str:
-    """The address of a database file of one's own."""
-    shutil.copytree(filled, folder / "var")
-    return f"sqlite:///{folder / 'var' / 'db.sqlite3'}"
 
 
 @contextmanager

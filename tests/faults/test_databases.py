@@ -22,10 +22,9 @@ from tests.faults.site import (
     postgresql_copy,
     running,
     settle,
-    sqlite_copy,
     watched,
 )
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer, sqlite_copy, wait_until
 
 STREAMS = 500
 LOCKED_S = 4.0

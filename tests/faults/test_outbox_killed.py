@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tests.faults.ledger import Ledger, State
-from tests.faults.site import Site, Writer, postgresql_copy, running, sqlite_copy, watched
-from tests.servers import redis_server, wait_until
+from tests.faults.site import Site, Writer, postgresql_copy, running, watched
+from tests.servers import redis_server, sqlite_copy, wait_until
 
 CHAPTER = 3
 

@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.faults.ledger import Ledger
-from tests.faults.site import Writer, running, sqlite_copy, watched
-from tests.servers import RedisServer, wait_until
+from tests.faults.site import Writer, running, watched
+from tests.servers import RedisServer, sqlite_copy, wait_until
 
 POKES = 3
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.core.listening import listening
 from tests.faults.ledger import Ledger, State
-from tests.faults.site import CHAPTERS, Site, Writer, running, sqlite_copy, watched
-from tests.servers import RedisServer, wait_until
+from tests.faults.site import CHAPTERS, Site, Writer, running, watched
+from tests.servers import RedisServer, sqlite_copy, wait_until
 
 GONE_S = 10.0
 """How long an end may take; the product's own promise."""

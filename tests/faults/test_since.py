@@ -12,8 +12,8 @@ from core.bus import Bus, Notice
 from core.stamps import Stamp
 from tests.conftest import settings_for
 from tests.core.listening import Heard, listening
-from tests.faults.site import CHAPTERS, DETAIL, Site, running, sqlite_copy
-from tests.servers import RedisServer, redis_server, wait_until
+from tests.faults.site import CHAPTERS, DETAIL, Site, running
+from tests.servers import RedisServer, redis_server, sqlite_copy, wait_until
 
 MEMBERS = "courses:members:1"
 QUIET = {"COURSEWIRE_HEARTBEAT_S": "50", "COURSEWIRE_SWEEP_S": "600"}
@@ -171,17 +171,20 @@ def test_who_comes_back_is_answered_without_asking_redis(site: Site, redis: Redi
     asks = [now, before, Stamp(now.generation, 0), "000000000000-1", None]
     for _ in range(4):
         hello(site, CHAPTERS, DETAIL, since=now)  # sessions and guards are remembered from here on
+    costs, verdicts = [], []
     with redis.client() as client:
-        asked = asked_so_far(client)
-        verdicts = []
-        for _ in range(4):
+        for _ in range(6):
+            asked = asked_so_far(client)
             for since in asks:
                 text = None if since is None else str(since)
                 with listening(site.owner, CHAPTERS, DETAIL, since=text) as stream:
                     verdicts.append(stream.next("hello").data["verdict"])
+            costs.append(asked_so_far(client) - asked)
 
-        assert asked_so_far(client) == asked
-    assert verdicts == ["current", "stale", "stale", "reset", "reset"] * 4
+    # What the workers tell of their metrics falls into one round or two; a question of those who
+    # come would fall into all.
+    assert costs.count(0) >= 4, costs
+    assert verdicts == ["current", "stale", "stale", "reset", "reset"] * 6
 
 
 def test_after_a_deploy_new_hubs_know_what_was_published_before_them(site: Site) -> None:

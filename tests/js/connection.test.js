@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Connection } from "../../core/static/live/connection.js";
-import { at, Clock, Inquiries, Streams } from "./engine.js";
+import { at, Clock, Inquiries, Streams, settled } from "./engine.js";
 
 const LIST = "chapters:list:42";
 const DETAIL = "courses:detail:42";
@@ -351,6 +351,21 @@ test("of a stream that never opened it is asked why; of one that broke off, not"
   streams.last.fail();
 
   assert.deepEqual(inquiries.asked, [streams.last.url.pathname + streams.last.url.search]);
+});
+
+test("of a stream that is refused because nobody is signed in, all keys are to be read at once", async () => {
+  /** @type {import("../../core/static/live/frames.js").Frame[]} */
+  const heard = [];
+  connection.frames.subscribe(({ frame }) => heard.push(frame));
+  inquiries.reason = { status: 401, retry_ms: 0 };
+  connection.watch([[LIST, at(40)]]);
+  await clock.pass(20);
+
+  streams.last.fail();
+  await settled();
+
+  const told = /** @type {import("../../core/static/live/frames.js").Stale} */ (heard.at(-1));
+  assert.deepEqual([told.event, told.keys, told.cause], ["stale", [LIST], "access"]);
 });
 
 test("a server that says when to come back is asked again only then", async () => {

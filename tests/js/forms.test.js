@@ -22,6 +22,7 @@ function bound(t, html, ...answers) {
   const forms = new Forms({
     root: window.document,
     store: { invalidate: (keys, how) => heard.stale.push([keys, how]) },
+    commands: { offer: () => undefined },
     toasts: { show: (text, how) => heard.toasts.push([text, how]), leave: (text) => heard.left.push(text) },
     announce: (text) => heard.announced.push(text),
     fetch: async (url, options) => {
@@ -78,7 +79,7 @@ test("what became stale is told to the store as this page's own doing", async (t
   assert.deepEqual(keys, stale);
   assert.equal(String(stamp), "3f2a9c01b7de-41");
   assert.equal(own, true);
-  assert.deepEqual(heard.toasts, [["Renamed.", undefined]]);
+  assert.deepEqual(heard.toasts, [["Renamed.", {}]]);
   assert.deepEqual(heard.announced, ["Renamed."]);
 });
 

@@ -4,6 +4,8 @@ import { after, beforeEach, test } from "node:test";
 import { JSDOM } from "jsdom";
 
 import { SignInNotice } from "../../core/static/live/sign_in_notice.js";
+import { Pause } from "../../core/static/live/pause.js";
+import { Signal } from "../../core/static/live/signal.js";
 import { Status } from "../../core/static/live/status.js";
 import { Clock } from "./engine.js";
 
@@ -18,13 +20,32 @@ after(() => window.close());
 let clock;
 /** @type {Status} */
 let status;
+/** @type {Held} */
+let store;
 let refreshed = 0;
+
+/** A store as far as a pause needs one. */
+class Held {
+  isHeld = false;
+  /** @type {Signal<number>} */
+  waiting = new Signal();
+
+  hold() {
+    this.isHeld = true;
+  }
+
+  release() {
+    this.isHeld = false;
+  }
+}
 
 beforeEach(() => {
   clock = new Clock();
   status = new Status(clock);
   refreshed = 0;
-  LiveIndicator.wiring = { status, refresh: () => (refreshed += 1), now: clock.wall };
+  store = new Held();
+  const pause = new Pause(store, null);
+  LiveIndicator.wiring = { status, pause, refresh: () => (refreshed += 1), now: clock.wall };
   document.body.innerHTML = "<live-indicator></live-indicator><main></main>";
 });
 
@@ -94,4 +115,21 @@ test("what slept overnight says of which day it is", async () => {
   await clock.pass(10_000);
 
   assert.match(word() ?? "", /^May be out of date since \d+ \w+, \d\d:\d\d$/);
+});
+
+test("a paused page says so, and how many changes wait", () => {
+  status.connection("live");
+  const button = /** @type {HTMLButtonElement} */ ([...indicator().querySelectorAll("[popover] button")].at(-1));
+  assert.equal(button.textContent, "Pause live updates");
+
+  button.click();
+  assert.equal(word(), "Paused");
+  store.waiting.emit(1);
+  assert.equal(word(), "Paused · 1 change waiting");
+  store.waiting.emit(3);
+  assert.equal(word(), "Paused · 3 changes waiting");
+  assert.match(indicator().textContent ?? "", /3 changes by others will show when you resume\./);
+
+  button.click();
+  assert.equal(word(), "Live");
 });

@@ -180,6 +180,29 @@ test("what comes back is shown again", async () => {
   assert.equal(it.dataset["state"], undefined);
 });
 
+test("with the session goes what is shown, but for what somebody typed", async () => {
+  const form = '<form><h2>Secret</h2><input type="hidden" name="was.title" value="a">';
+  const fields = '<label for="f">Title</label><input id="f" value="a"><input id="g" value="b"></form>';
+  const it = region(undefined, `<p>old</p>${form}${fields}`);
+  const other = region(`key="courses:detail:1" stamp="${at(40)}"`, "<p>a course</p>");
+  const field = /** @type {HTMLInputElement} */ (it.querySelector("#f"));
+  field.value = "mine";
+  store.invalidate([KEY], { stamp: at(41) });
+
+  await reads.answer({ kind: "signed-out" });
+
+  const said = "You are signed out, so this is no longer shown.";
+  assert.equal(it.textContent, `${said}Title`);
+  assert.equal(other.textContent, said);
+  assert.deepEqual([...it.querySelectorAll("input")].map((input) => input.value), ["a", "mine"]);
+  assert.deepEqual([it.dataset["state"], it.hasAttribute("stamp")], ["signed-out", false]);
+  store.invalidate([KEY], { stamp: null });
+  await reads.answer(fresh(at(42), `<p>new</p>${form}${fields}`));
+  assert.equal(it.textContent, "newSecretTitle");
+  assert.equal(it.querySelector("input:not([type=hidden])"), field);
+  assert.equal(field.value, "mine");
+});
+
 test("a failure leaves the content, and quotes the opening tag", async () => {
   const it = region();
 

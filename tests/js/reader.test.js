@@ -125,3 +125,26 @@ test("when to come back may be a date, and is never longer than five minutes", a
 
   assert.deepEqual(waits, [20, 0, 300, 0, 0]);
 });
+
+test("it tells how long each read took, and where the server had the body from", async () => {
+  const timed = { ...HEADERS, "Server-Timing": 'cache;desc="redis", read;dur=1.3' };
+  const it = reader(async () => {
+    await clock.pass(12);
+    return answer(200, timed)();
+  });
+  /** @type {any[]} */
+  const trips = [];
+  it.trips.subscribe((trip) => void trips.push(trip));
+
+  await it.read("/q/chapters/list/42");
+
+  const [trip] = trips;
+  assert.deepEqual({ ...trip, began: 0 }, {
+    path: "/q/chapters/list/42",
+    status: 200,
+    source: "redis",
+    server_ms: 1.3,
+    began: 0,
+    ms: 12,
+  });
+});

@@ -285,6 +285,34 @@ test("a session that ended is told to the page", async () => {
   assert.equal(signedOut, 1);
 });
 
+test("with the session goes all that is shown, also what was answered just before", async () => {
+  /** @type {string[]} */
+  const others = [];
+  store.watch(KEY, at(40), tell);
+  store.watch("courses:detail:1", at(40), ({ kind }) => others.push(kind));
+  store.watch("courses:detail:2", at(40), ({ kind }) => others.push(`second ${kind}`));
+  store.invalidate([KEY, "courses:detail:2"], { stamp: at(41) });
+
+  await reads.answer({ kind: "signed-out" });
+  assert.deepEqual(others, ["second waiting", "signed-out"]);
+  await reads.answer(fresh(at(41), "<p>a moment ago</p>", "courses:detail:2"));
+  await reads.answer({ kind: "signed-out" });
+
+  assert.equal(others.at(-1), "second signed-out");
+});
+
+test("access that was lost is acted on while nobody looks, too", async () => {
+  store.watch(KEY, at(40), tell);
+  store.pause();
+
+  store.invalidate([KEY], { stamp: at(41), cause: "chapter-added" });
+  assert.equal(reads.asked.length, 0);
+  store.invalidate([KEY], { stamp: at(41), cause: "access", urgent: true });
+
+  await reads.answer({ kind: "gone" });
+  assert.equal(kinds().at(-1), "gone");
+});
+
 test("a floor that the server has never reached is dropped", async () => {
   store.watch(KEY, at(40), tell);
   store.invalidate([KEY], { stamp: at(41) });
@@ -472,4 +500,26 @@ test("whatever the order of writes, notices, failures and answers, nothing goes 
     assert.equal(reads.open.length, 0, `seed ${seed}: it never rests`);
   }
   await settled();
+});
+
+test("while others' changes are held they wait, counted, and come all at once; one's own are read", async () => {
+  store.watch(KEY, at(40), tell);
+  /** @type {number[]} */
+  const waiting = [];
+  store.waiting.subscribe((count) => waiting.push(count));
+  store.hold();
+
+  store.invalidate([KEY], { stamp: at(41) });
+  store.invalidate([KEY, "media:list"], { stamp: at(42) });
+  assert.equal(reads.asked.length, 0);
+  assert.deepEqual(waiting, [1, 2]);
+  store.release();
+  await reads.answer(fresh(at(42), "<p>both</p>"));
+  assert.deepEqual(shown(), ["<p>both</p>"]);
+
+  store.hold();
+  store.invalidate([KEY], { stamp: at(43), own: true });
+  await reads.answer(fresh(at(43), "<p>mine</p>"));
+  assert.deepEqual(shown(), ["<p>both</p>", "<p>mine</p>"]);
+  assert.deepEqual(waiting, [1, 2, 0]);
 });

@@ -10,7 +10,7 @@ const DETAIL = "courses:detail:42";
 test("the stamp that most keys share is said once", () => {
   const url = streamUrl("/live", [[LIST, at(50)], [DETAIL, at(50)], ["media:list", at(53)]]);
 
-  assert.equal(url, `/live?key=${LIST}&key=${DETAIL}&key=media:list@${at(53)}&since=${at(50)}`);
+  assert.equal(url, `/live?key=${LIST}&key=${DETAIL}&key=media:list@${at(53)}&since=${at(50)}&reports=1`);
 });
 
 test("no more keys are asked for than a stream takes", () => {
@@ -22,7 +22,7 @@ test("no more keys are asked for than a stream takes", () => {
 test("a key without a stamp borrows nobody else's", () => {
   const url = streamUrl("/live", [[LIST, at(40)], [DETAIL, null]]);
 
-  assert.equal(url, `/live?key=${LIST}@${at(40)}&key=${DETAIL}`);
+  assert.equal(url, `/live?key=${LIST}@${at(40)}&key=${DETAIL}&reports=1`);
 });
 
 test("what is percent-encoded in a key is still so after the address was read", () => {

@@ -343,3 +343,35 @@ test("a tab that comes back does not call itself live until it is told", async (
 
   assert.equal(only.states.at(-1), "connecting");
 });
+
+test("of a browser's tabs one reports: one that shows it, and that somebody sees", async () => {
+  const [first, second, third] = [tab(), tab(), tab()];
+  second.hidden = true;
+  await open(first, [DETAIL, at(40)]);
+  await open(second, [LIST, at(40)]);
+  await open(third, [LIST, at(40)]);
+  await clock.pass(20);
+  streams.last.hello(at(50), { stream: "s1" });
+
+  const told = { keys: [["chapters", "list", 42]], cause: "x", trace: "t1", spread_ms: 0, reports: ["t1"] };
+  streams.last.say("stale", told, at(51));
+  await quiet();
+
+  const asked = [first, second, third].map(({ frames }) => frames.find(({ event }) => event === "stale")?.reports);
+  assert.deepEqual(asked, [undefined, [], ["t1"]]);
+  assert.equal(third.frames.at(-1).stream, "s1");
+});
+
+test("a finding is told to the tabs that show its key", async () => {
+  const [first, second] = [tab(), tab()];
+  await open(first, [DETAIL, at(40)]);
+  await open(second, [LIST, at(40)]);
+  await clock.pass(20);
+  streams.last.hello(at(50));
+
+  streams.last.say("finding", { key: ["chapters", "list", 42], text: "Missed invalidation: …" });
+  await quiet();
+
+  assert.ok(!first.frames.some(({ event }) => event === "finding"));
+  assert.deepEqual(second.frames.at(-1), { event: "finding", key: LIST, text: "Missed invalidation: …" });
+});

@@ -213,6 +213,8 @@ class Machine(RuleBasedStateMachine):
             while everybody.hear():
                 pass
         self.tasks.run()
+        browser.check(worker)
+        self.tasks.run()
 
     @rule(event=events, by=numbers, number=numbers, most=st.integers(1, 2))
     def part_while_being_told(self, event: Event, by: int, number: int, most: int) -> None:

@@ -30,10 +30,15 @@ Read = Callable[[], Bodies]
 
 @dataclass(frozen=True)
 class Mistake:
-    """Wrong parts, and who is to catch them."""
+    """Wrong parts, and who is to catch them.
+
+    ``among`` names the rules of the machine that may happen to find it, where all of them together
+    take too long: it is the sequence that finds it, and what may stand around it.
+    """
 
     parts: Parts
     caught_by: tuple[str, ...]
+    among: tuple[str, ...] = ()
 
 
 def hub_with(versions: type[Versions]) -> type[TurnedHub]:
@@ -314,22 +319,47 @@ MISTAKES = {
     ),
     "floor ignored": Mistake(Parts(cache=NoFloor), ("floor", "own write")),
     "floor of a lost generation ignored": Mistake(
-        Parts(cache=FloorOfAnotherGeneration), ("floor", "own write")
+        Parts(cache=FloorOfAnotherGeneration),
+        ("floor", "own write"),
+        among=("act_before_a_failure", "act_without_redis", "load_a_page", "settle"),
     ),
     "bypass ignored": Mistake(Parts(cache=NoBypass), ("forbidden", "own write")),
-    "equal-stamp overwrite": Mistake(Parts(redis=Overwriting), ("kept",)),
+    "equal-stamp overwrite": Mistake(
+        Parts(redis=Overwriting),
+        ("kept",),
+        among=("part_while_being_told", "read_slowly", "go_on_with_all"),
+    ),
     "generation ignored, in the hub": Mistake(
         Parts(hub=hub_with(NoGeneration)), ("lost", "forbidden", "access")
     ),
     "generation ignored, in the script": Mistake(
-        Parts(redis=GenerationlessRecall), ("forbidden", "cause")
+        Parts(redis=GenerationlessRecall),
+        ("forbidden", "cause"),
+        among=("act_before_a_failure", "load_a_page", "go_on_with_all", "settle"),
     ),
     "dropped notice: no comparison with Redis": Mistake(Parts(hub=Uncomparing), ("lost",)),
     "dropped notice: gaps ignored": Mistake(
-        Parts(hub=hub_with(NoGap)), ("lost", "forbidden", "access")
+        Parts(hub=hub_with(NoGap)),
+        ("lost", "forbidden", "access"),
+        among=(
+            "act_and_lose_the_notice",
+            "part_while_being_told",
+            "turn_away_or_let_in",
+            "hear_and_tell_everywhere",
+            "settle",
+        ),
     ),
     "id-cursor sweeper": Mistake(Parts(worker=Cursor), ("lost", "rest")),
-    "second look left out": Mistake(Parts(worker=OneLook), ("lost",)),
+    "second look left out": Mistake(
+        Parts(worker=OneLook),
+        ("lost",),
+        among=(
+            "rename_while_another_links",
+            "act_to_the_end",
+            "hear_and_tell_everywhere",
+            "settle",
+        ),
+    ),
     "row deleted before it is published": Mistake(Parts(worker=DeletesFirst), ("lost",)),
     "prefixes ignored, in the hub": Mistake(Parts(hub=hub_with(NoPrefixes)), ("lost", "forbidden")),
     "prefixes ignored, in the script": Mistake(Parts(redis=PrefixlessRecall), ("forbidden",)),
@@ -339,9 +369,31 @@ MISTAKES = {
     ),
     "access no part of a stream's verdict": Mistake(Parts(opening=KeyAlone), ("lost",)),
     "access lost, and not all told": Mistake(Parts(hub=ForgetfulHub), ("lost",)),
-    "refusal remembered": Mistake(Parts(worker=RefusalRemembered), ("access",)),
-    "how far was heard, asked after the guard": Mistake(Parts(worker=HeardAfter), ("access",)),
+    "refusal remembered": Mistake(
+        Parts(worker=RefusalRemembered),
+        ("access",),
+        among=("turn_away_or_let_in", "load_a_page", "check", "settle"),
+    ),
+    "how far was heard, asked after the guard": Mistake(
+        Parts(worker=HeardAfter),
+        ("access",),
+        among=("ask_while_another_acts", "check"),
+    ),
     "verdict before joining": Mistake(Parts(opening=VerdictFirst), ("lost",)),
-    "beat before the notices it covers": Mistake(Parts(hub=BeatsFirst), ("lost",)),
-    "notice during a read forgotten": Mistake(Parts(browser=InattentiveBrowser), ("lost",)),
+    "beat before the notices it covers": Mistake(
+        Parts(hub=BeatsFirst),
+        ("lost",),
+        among=("part_while_being_told", "beat", "act_to_the_end", "settle"),
+    ),
+    "notice during a read forgotten": Mistake(
+        Parts(browser=InattentiveBrowser),
+        ("lost",),
+        among=(
+            "ask_while_another_acts",
+            "open_a_stream",
+            "load_a_page",
+            "go_on_with_all",
+            "settle",
+        ),
+    ),
 }

@@ -73,7 +73,7 @@ class TurnedHub(Hub):
             self._fanout._beat(stamp)
 
     def tick(self) -> None:
-        """What its ticking thread does."""
+        """What its thread does that looks for what is owed."""
         self._say_restored()
 
 

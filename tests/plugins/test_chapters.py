@@ -178,6 +178,8 @@ def test_removing_a_chapter_closes_the_gap_and_uncounts_its_videos(story: Story)
     assert story.titles() == ["Light", "Composition"]
     assert story.read(f"media/usage/{media_id}") == {
         "media_file_id": media_id,
+        "title": "Choosing a lens",
+        "trashed_at": None,
         "use_count": 0,
         "chapters": [],
     }

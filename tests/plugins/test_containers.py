@@ -107,7 +107,7 @@ def test_a_timescale_of_zero_is_no_division_by_zero() -> None:
 
 @pytest.mark.parametrize(
     ("brand", "mime_type"),
-    [(b"qt  ", "video/quicktime"), (b"mp42", "video/mp4"), (b"avif", None), (b"M4A ", None)],
+    [(b"qt  ", "video/quicktime"), (b"mp42", "video/mp4"), (b"avif", None), (b"M4A ", "audio/mp4")],
 )
 def test_the_brand_tells_films_from_pictures_and_sound(brand: bytes, mime_type: str | None) -> None:
     found = read_container(mp4(brand=brand))

@@ -1,18 +1,22 @@
 """The library: uploads, addresses elsewhere, search, and what is served."""
 
+import hashlib
 import io
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from core import Settings
+from core import Settings, db, now, transaction
+from plugins.media.models import Media
 from tests.conftest import act
 from tests.plugins.story import Story, add_videos, on_sqlite, react, read, refused
 
@@ -20,6 +24,8 @@ DEMO = Path(__file__).parents[2] / "plugins" / "media" / "demo"
 WEBM = (DEMO / "rule-of-thirds.webm").read_bytes()
 MP4 = (DEMO / "choosing-a-lens.mp4").read_bytes()
 JSON = {"Accept": "application/json"}
+_YOUTUBE = "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?rel=0"
+_VIMEO = "https://player.vimeo.com/video/76979871?dnt=1"
 
 
 def upload(client: FlaskClient, content: bytes, name: str, **fields: str) -> TestResponse:
@@ -46,8 +52,16 @@ def test_an_upload_is_known_by_its_content_and_played(
     assert response.status_code == 200, body
     video = body["result"]
     assert body["message"] == f"“{video['title']}” was added to the library."
-    assert video | {"media_file_id": 0, "video_url": "", "title": ""} == {
+    versions = video.pop("versions")
+    assert [version["sha256"] for version in versions] == [video["sha256"]]
+    assert video | {"media_file_id": 0, "video_url": "", "title": "", "created_at": ""} == {
         "media_file_id": 0,
+        "description": "",
+        "provider": None,
+        "embed_url": None,
+        "captions": [],
+        "created_at": "",
+        "user_name": "Olive Owner",
         "title": "",
         "video_url": "",
         "kind": "video",
@@ -57,10 +71,14 @@ def test_an_upload_is_known_by_its_content_and_played(
         "size_bytes": len(content),
         "poster_url": None,
         "status": "ready",
+        "problem": None,
         "use_count": 0,
+        "trashed_at": None,
+        "version": 1,
         "url": None,
         "width": 640,
         "height": 360,
+        "sha256": hashlib.sha256(content).hexdigest(),
     }
     with owner.get(video["video_url"]) as served:
         assert served.data == content
@@ -109,9 +127,9 @@ def test_what_is_no_video_is_refused_and_not_stored(
     problem = response.get_json()
     assert response.status_code == 422
     assert problem["detail"] == (
-        "“film.mp4” is neither an MP4 nor a WebM video. Nothing was stored."
+        "“film.mp4” is neither an MP4, WebM, MP3 nor M4A file. Nothing was stored."
     )
-    assert problem["errors"] == {"file": "Choose an MP4 or WebM file."}
+    assert problem["errors"] == {"file": "Choose an MP4, WebM, MP3 or M4A file."}
     assert stored(settings) == before
 
 
@@ -132,13 +150,13 @@ def test_a_rolled_back_upload_leaves_no_file(
     app: Flask, owner: FlaskClient, settings: Settings
 ) -> None:
     from core import transaction
-    from plugins.media import storage
+    from plugins.media.storage import current_storage
 
     before = stored(settings)
 
     def break_off() -> None:
         with transaction():
-            storage.store(io.BytesIO(WEBM))
+            current_storage().store(io.BytesIO(WEBM))
             assert len(stored(settings)) == len(before) + 1
             raise RuntimeError("the database went away")
 
@@ -151,7 +169,7 @@ def test_a_rolled_back_upload_leaves_no_file(
 @on_sqlite
 def test_a_copy_that_breaks_off_leaves_no_part(app: Flask, settings: Settings) -> None:
     from core import transaction
-    from plugins.media import storage
+    from plugins.media.storage import current_storage
 
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -163,7 +181,7 @@ def test_a_copy_that_breaks_off_leaves_no_part(app: Flask, settings: Settings) -
 
     def break_off() -> None:
         with transaction():
-            storage.store(Broken(WEBM))
+            current_storage().store(Broken(WEBM))
 
     with app.app_context(), pytest.raises(OSError, match="cut"):
         break_off()
@@ -175,7 +193,7 @@ def test_a_copy_that_breaks_off_leaves_no_part(app: Flask, settings: Settings) -
     ("url", "mime_type"),
     [
         ("https://video.test/films/One.MP4?x=1#t=3", "video/mp4"),
-        ("http://video.test/one.webm", "video/webm"),
+        ("https://video.test/one.webm", "video/webm"),
         ("https://video.test/one", None),
         ("https://video.test", None),
         ("https://bücher.test/one", None),
@@ -200,6 +218,7 @@ def test_a_video_elsewhere_is_reached_by_a_redirect(
     [
         "",
         "video.test/one.mp4",
+        "http://video.test/one.mp4",
         "ftp://video.test/one.mp4",
         "javascript:alert(1)",
         "data:video/mp4;base64,AAAA",
@@ -212,7 +231,64 @@ def test_a_video_elsewhere_is_reached_by_a_redirect(
 def test_what_is_no_address_of_the_web_is_refused(owner: FlaskClient, url: str) -> None:
     problem = refused(owner, "media/add-url", 422, title="Elsewhere", url=url)
 
-    assert problem["errors"] == {"url": "Enter an address that starts with https:// or http://."}
+    assert problem["errors"] == {"url": "Enter an address that starts with https://."}
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "page", "player"),
+    [
+        (address, "YouTube", "https://www.youtube.com/watch?v=dQw4w9WgXcQ", _YOUTUBE)
+        for address in (
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=PL1&t=3s",
+            "https://youtu.be/dQw4w9WgXcQ?si=abc",
+            "https://m.youtube.com/shorts/dQw4w9WgXcQ",
+            "https://www.youtube.com/embed/dQw4w9WgXcQ?autoplay=1",
+        )
+    ]
+    + [
+        ("https://vimeo.com/76979871", "Vimeo", "https://vimeo.com/76979871", _VIMEO),
+        (
+            "https://player.vimeo.com/video/76979871?h=8272103f6e&onload=x",
+            "Vimeo",
+            "https://vimeo.com/76979871/8272103f6e",
+            f"{_VIMEO}&h=8272103f6e",
+        ),
+    ],
+)
+@on_sqlite
+def test_a_video_of_a_known_provider_is_played_by_its_player(
+    owner: FlaskClient, url: str, provider: str, page: str, player: str
+) -> None:
+    video = act(owner, "media/add-url", title="There", url=url)["result"]
+
+    found = (video["provider"], video["url"], video["embed_url"])
+    assert found == (provider, page, player)
+    policy = owner.get("/media").headers["Content-Security-Policy"].split("; ")
+    frames = next(rule for rule in policy if rule.startswith("frame-src"))
+    assert frames == "frame-src 'self' https://www.youtube-nocookie.com https://player.vimeo.com"
+    shown = owner.get(f"/media/{video['media_file_id']}").get_data(as_text=True)
+    assert f'src="{player.replace("&", "&amp;")}"' in shown
+    assert 'sandbox="allow-scripts allow-same-origin' in shown
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://www.youtube.com/@channel", "Open the video there"),
+        ("https://www.youtube.com/watch?v=short", "Open the video there"),
+        ("https://youtu.be/", "Open the video there"),
+        ("https://vimeo.com/about", "Open the video there"),
+        ("https://video.test/watch.html", "Enter the address of the file itself"),
+        ("https://video.test/live.m3u8?x=1", "Enter the address of the file itself"),
+    ],
+)
+def test_an_address_that_no_player_plays_is_refused(
+    owner: FlaskClient, url: str, told: str
+) -> None:
+    problem = refused(owner, "media/add-url", 422, title="There", url=url)
+
+    assert problem["errors"]["url"].startswith(told)
 
 
 @on_sqlite
@@ -350,20 +426,108 @@ def test_a_used_video_stays_and_says_where_it_is_used(story: Story) -> None:
     assert story.videos("Light")[0] == video["title"]
 
 
-def test_a_removed_video_is_gone_and_so_are_its_files(
-    app: Flask, owner: FlaskClient, settings: Settings
-) -> None:
-    before = stored(settings)
+def test_a_removed_video_lies_in_the_trash_and_comes_back(story: Story, owner: FlaskClient) -> None:
     media_id = upload(owner, WEBM, "film.webm").get_json()["result"]["media_file_id"]
-    assert len(stored(settings)) == len(before) + 1
+    before = read(owner, "media/list")
 
     answer = act(owner, "media/remove", media_id=media_id)
 
-    assert answer["message"] == "“film” was removed from the library."
+    assert answer["message"] == "“film” was moved to the trash."
+    after = read(owner, "media/list")
+    assert (after["total"], after["counts"]["trash"]) == (before["total"] - 1, 1)
+    assert [row["title"] for row in read(owner, "media/list", show="trash")["rows"]] == ["film"]
+    light = story.chapter("Light")["id"]
+    linked = story.act("chapters/link-media", chapter_id=light, media_ids=[media_id])
+    assert linked[0]["status"] == "not_found"
+    with owner.get(f"/media/{media_id}/file") as served:
+        assert served.data == WEBM
+    assert act(owner, "media/restore", media_id=media_id)["message"] == (
+        "“film” is back in the library."
+    )
+    assert read(owner, "media/list") == before
+    refused(owner, "media/delete-for-good", 409, media_id=media_id)
+
+
+@pytest.mark.parametrize("way", ["by hand", "by age"])
+def test_what_leaves_the_trash_is_gone_and_so_are_its_files(
+    app: Flask, owner: FlaskClient, settings: Settings, way: str
+) -> None:
+    before = stored(settings)
+    media_id = upload(owner, WEBM, "film.webm").get_json()["result"]["media_file_id"]
+    (other,) = add_videos(owner, "Another")
+    act(owner, "media/remove", media_id=media_id)
+    if way == "by hand":
+        act(owner, "media/delete-for-good", media_id=media_id)
+    else:
+        with app.app_context(), transaction():
+            month_ago = now() - timedelta(days=31)
+            db.session.execute(
+                update(Media).where(Media.id == media_id).values(trashed_at=month_ago)
+            )
+        act(owner, "media/remove", media_id=other)
+
     react(app)
+
     assert stored(settings) == before
     assert owner.get(f"/q/media/detail/{media_id}").status_code == 404
-    refused(owner, "media/remove", 404, media_id=media_id)
+    refused(owner, "media/restore", 404, media_id=media_id)
+
+
+def test_several_are_removed_at_once_and_the_used_ones_stay(story: Story) -> None:
+    loose = add_videos(story.client, "One", "Two")
+    used = story.chapter("Light")["videos"][0]["media_file_id"]
+
+    answer = act(story.client, "media/remove-several", media_ids=[*loose, used, 9_999])
+
+    assert [outcome["status"] for outcome in answer["result"]] == [
+        "trashed",
+        "trashed",
+        "in_use",
+        "not_found",
+    ]
+    assert answer["message"] == "2 videos were moved to the trash. 1 video is used and stayed."
+    assert story.read("media/list")["counts"]["trash"] == 2
+    assert act(story.client, "media/restore-several", media_ids=loose)["result"] == 2
+    assert story.read("media/list")["counts"]["trash"] == 0
+
+
+def test_a_replaced_file_keeps_its_id_and_every_chapter_follows(
+    app: Flask, story: Story, settings: Settings
+) -> None:
+    video = story.chapter("Light")["videos"][0]
+    files = stored(settings)
+    data = {"media_id": str(video["media_file_id"]), "file": (io.BytesIO(MP4), "new.mp4")}
+
+    response = story.client.post("/a/media/replace", data=data, headers=JSON)
+
+    assert response.status_code == 200, response.text
+    after = story.chapter("Light")["videos"][0]
+    assert (after["media_file_id"], after["link_id"]) == (video["media_file_id"], video["link_id"])
+    assert (after["mime_type"], after["duration_s"]) == ("video/mp4", 5.0)
+    assert after["video_url"] == f"/media/{video['media_file_id']}/file?v=2"
+    with story.client.get(after["video_url"]) as served:
+        assert served.data == MP4
+    react(app)
+    assert len(stored(settings)) == len(files) - 1  # the file and its picture went, one came
+
+
+def test_the_library_is_filtered(app: Flask, story: Story) -> None:
+    (loose,) = add_videos(story.client, "Loose")
+    with app.app_context(), transaction():
+        db.session.execute(update(Media).where(Media.id == loose).values(kind="audio"))
+    act(story.client, "media/start-upload", name="coming.mp4", size_bytes=10)
+
+    def found(**options: str) -> set[str]:
+        return {row["title"] for row in story.read("media/list", **options)["rows"]}
+
+    counts = story.read("media/list")["counts"]
+    assert counts["all"] == len(found()) == counts["used"] + counts["unused"]
+    assert found(kind="audio") == {"Loose"}
+    assert found(show="arriving") == {"coming"}
+    assert found(show="failed") == set()
+    assert "Loose" in found(use="unused")
+    assert len(found(use="used")) == counts["used"]
+    assert found(use="used", kind="audio") == set()
 
 
 def test_the_library_is_searched_word_by_word_in_any_case(owner: FlaskClient) -> None:
@@ -425,7 +589,7 @@ def test_files_that_no_video_refers_to_are_cleaned_up(
 
     told = app.test_cli_runner().invoke(args=["media", "clean"])
 
-    assert told.output == "2 files deleted.\n"
+    assert told.output == "2 files deleted; 0 uploads ended; 0 videos left the trash.\n"
     assert stored(settings) == before | {"young"}
 
 
@@ -445,3 +609,70 @@ def test_an_upload_larger_than_allowed_is_refused(
         "Choose a smaller file."
     )
     assert stored(settings) == before
+
+
+def test_a_description_that_two_change_is_a_question(owner: FlaskClient) -> None:
+    (media_id,) = add_videos(owner, "Told")
+    say = {"media_id": media_id, "was": {"description": ""}}
+
+    first = act(owner, "media/describe", **say, description="One\r\ntwo\u202e")
+    again = act(owner, "media/describe", **say, description="One\ntwo")
+    problem = refused(owner, "media/describe", 409, **say, description="Three")
+
+    assert first["result"]["description"] == "One\ntwo"
+    assert first["undo"]["action"] == "media/describe"
+    assert again["undo"] is None
+    assert problem["theirs"] == {"description": "One\ntwo"}
+    assert read(owner, f"media/detail/{media_id}")["description"] == "One\ntwo"
+
+
+def test_every_file_that_a_video_had_is_known(owner: FlaskClient, editor: FlaskClient) -> None:
+    media_id = upload(owner, WEBM, "a.webm").get_json()["result"]["media_file_id"]
+    data = {"media_id": str(media_id), "file": (io.BytesIO(MP4), "b.mp4")}
+
+    editor.post("/a/media/replace", data=data, headers=JSON)
+
+    versions = read(owner, f"media/detail/{media_id}")["versions"]
+    assert [(each["number"], each["mime_type"], each["size_bytes"]) for each in versions] == [
+        (2, "video/mp4", len(MP4)),
+        (1, "video/webm", len(WEBM)),
+    ]
+    owner_name, editor_name = (
+        read(owner, "accounts/me")["name"],
+        read(editor, "accounts/me")["name"],
+    )
+    assert [each["user_name"] for each in versions] == [editor_name, owner_name]
+
+
+def test_a_removal_is_undone_and_done_again(owner: FlaskClient) -> None:
+    one, two = add_videos(owner, "One", "Two")
+
+    removed = act(owner, "media/remove", media_id=one)
+    several = act(owner, "media/remove-several", media_ids=[one, two])
+    restored = act(owner, several["undo"]["action"], **several["undo"]["arguments"])
+
+    assert removed["undo"] == {"action": "media/restore", "arguments": {"media_id": one}}
+    assert several["undo"]["arguments"] == {"media_ids": [one, two]}
+    assert restored["undo"] == {
+        "action": "media/remove-several",
+        "arguments": {"media_ids": [one, two]},
+    }
+
+
+def test_the_library_shows_who_added_what(
+    app: Flask, owner: FlaskClient, editor: FlaskClient
+) -> None:
+    (mine,) = add_videos(editor, "Mine")
+    me = read(editor, "accounts/me")
+
+    found = read(owner, "media/list", by=me["user_id"])
+
+    assert [row["media_file_id"] for row in found["rows"]] == [mine]
+    owners = {each["name"]: each["count"] for each in found["owners"]}
+    assert owners[me["name"]] == 1
+    assert sum(owners.values()) == found["counts"]["all"]
+    largest = read(owner, "media/list", sort="largest")["rows"]
+    sizes = [row["size_bytes"] or 0 for row in largest]
+    assert sizes == sorted(sizes, reverse=True)
+    longest = [row["duration_s"] or 0 for row in read(owner, "media/list", sort="longest")["rows"]]
+    assert longest == sorted(longest, reverse=True)

@@ -7,20 +7,25 @@ of it, or the access of that user.
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from core import Access, Me, NotFound, now, reading
 from core.keys import prefixes
 from core.queries import Key
 from core.reads import data_of, run_query
 from core.writes import run_action
+from plugins.accounts.models import AccountSession
 from tests.conftest import act
 from tests.plugins.story import COURSE, Story, add_videos, react, read
 from tests.servers import wait_until
+
+WEBM = Path(__file__).parents[2] / "plugins" / "media" / "demo" / "rule-of-thirds.webm"
 
 Shown = dict[str, tuple[dict[int, Access], Any]]
 """By key: what each user may do with it, and what it shows to those who may."""
@@ -37,13 +42,17 @@ class Watch:
         self.people = [
             Me(m["user_id"], m["name"], m["email"], False, 0, now()) for m in members.values()
         ]
-        self.ids: dict[str, list[int]] = {"course_id": [], "chapter_id": [], "media_id": []}
+        names = ("course_id", "chapter_id", "media_id", "session_id")
+        self.ids: dict[str, list[int]] = {name: [] for name in names}
 
     def ids_now(self) -> dict[str, list[int]]:
         """Every id that a key may hold; those of before stay, for what was removed."""
         courses = [row["id"] for row in self.story.read("courses/list")]
         chapters = [c["id"] for id_ in courses for c in self.story.read(f"chapters/list/{id_}")]
+        with self.app.app_context(), reading() as session:
+            sessions = list(session.scalars(select(AccountSession.id)))
         found = {
+            "session_id": sessions,
             "course_id": courses,
             "chapter_id": chapters,
             "media_id": [row["media_file_id"] for row in self.story.read("media/list")["rows"]],
@@ -73,6 +82,7 @@ class Watch:
         found = self.registry.find_action(plugin, name)
         before = self.show()
         with self.app.test_request_context():
+            g.coursewire_me = me
             named = set(run_action(found, found.arguments_from_json(arguments), me).stale)
         after = self.show()
         common = before.keys() & after.keys()
@@ -169,7 +179,46 @@ def test_nothing_changes_unnamed(watch: Watch, story: Story) -> None:
             {"link_id": beta["link_id"], "chapter_id": light["id"], "after_link_id": None},
         ),
         ("chapters/unlink", {"link_id": alpha["link_id"]}),
+        (
+            "chapters/relink",
+            {
+                "course_id": COURSE,
+                "links": [
+                    {
+                        "chapter_id": basics["id"],
+                        "media_id": alpha["media_file_id"],
+                        "position": 0,
+                    }
+                ],
+            },
+        ),
+        (
+            "chapters/move-several",
+            {"course_id": COURSE, "link_ids": [beta["link_id"]], "chapter_id": basics["id"]},
+        ),
+        (
+            "chapters/put-back",
+            {
+                "course_id": COURSE,
+                "places": [{"link_id": beta["link_id"], "chapter_id": light["id"], "position": 0}],
+            },
+        ),
+        ("chapters/unlink-several", {"course_id": COURSE, "link_ids": [beta["link_id"]]}),
+        (
+            "chapters/restore",
+            {
+                "course_id": COURSE,
+                "title": "Restored",
+                "position": 1,
+                "media_ids": [alpha["media_file_id"]],
+            },
+        ),
         ("media/remove", {"media_id": beta["media_file_id"]}),
+        ("media/restore", {"media_id": beta["media_file_id"]}),
+        ("media/remove-several", {"media_ids": [beta["media_file_id"]]}),
+        ("media/restore-several", {"media_ids": [beta["media_file_id"]]}),
+        ("media/remove", {"media_id": beta["media_file_id"]}),
+        ("media/delete-for-good", {"media_id": beta["media_file_id"]}),
         ("chapters/remove", {"chapter_id": light["id"]}),
         (
             "courses/remove-member",
@@ -180,9 +229,33 @@ def test_nothing_changes_unnamed(watch: Watch, story: Story) -> None:
     ]
 
     for action, arguments in steps:
-        if action == "media/remove":
-            story.act("chapters/unlink", link_id=beta["link_id"])
         assert watch.unnamed(action, owner, **arguments) == set(), (action, arguments)
+
+
+def test_an_upload_names_what_it_changes_at_each_step(
+    app: Flask, watch: Watch, story: Story, owner: FlaskClient
+) -> None:
+    me = watch.people[0]
+    content = WEBM.read_bytes()
+    start = {"name": "film.webm", "size_bytes": len(content), "again": True}
+    assert not watch.unnamed("media/start-upload", me, **start)
+    ticket = story.act("media/start-upload", **start)
+    chapter = story.chapter("Basics")["id"]
+    link = {"chapter_id": chapter, "media_ids": [ticket["media_file_id"]]}
+    assert not watch.unnamed("chapters/link-media", me, **link)
+    for number in range(-(-len(content) // ticket["part_bytes"])):
+        at = number * ticket["part_bytes"]
+        part = content[at : at + ticket["part_bytes"]]
+        owner.put(f"/media/uploads/{ticket['upload_id']}/parts/{number}", data=part)
+
+    arguments = {"upload_id": ticket["upload_id"]}
+    assert not watch.unnamed("media/complete-upload", me, **arguments)
+    assert story.chapter("Basics")["videos"][-1]["status"] == "ready"
+
+    replaced = {**start, "name": "other.webm", "media_id": ticket["media_file_id"]}
+    assert not watch.unnamed("media/start-upload", me, **replaced)
+    again = story.act("media/start-upload", **replaced)
+    assert not watch.unnamed("media/cancel-upload", me, upload_id=again["upload_id"])
 
 
 def test_reordering_names_what_it_changes(watch: Watch, story: Story) -> None:

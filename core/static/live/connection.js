@@ -81,6 +81,9 @@ export class Connection {
   /** @type {readonly string[]} the keys that the server would not let the last stream watch */
   denied = [];
 
+  /** What reports call the open stream. */
+  stream = "";
+
   /** @type {Signal<Heard>} */
   frames = new Signal();
 
@@ -179,13 +182,25 @@ export class Connection {
    */
   async #learn(url, count) {
     const { inquire, clock, backoff } = this.#outside;
+    const covered = this.#covered;
     const { status, retry_ms } = await inquire(url);
+    if (status === 401) this.#refuse(covered);
     // The server takes fewer than it did when it rendered this page; how many it does not say.
     if (status === 400) this.#most_keys = Math.max(1, Math.min(this.#most_keys, Math.floor(count / 2)));
     if (retry_ms === 0) return;
     this.#notBefore = clock.now() + retry_ms;
     // Everybody was told the same.
     if (this.#cancelOpening !== null) this.#openAfter(retry_ms + backoff(this.#attempts));
+  }
+
+  /**
+   * Nobody is signed in: what is shown has to go now, not when somebody asks for it.
+   *
+   * @param {readonly string[]} covered
+   */
+  #refuse(covered) {
+    const told = { id: null, keys: [...covered], cause: "access", trace: "", spread_ms: 0 };
+    this.frames.emit({ frame: { event: "stale", ...told }, covered });
   }
 
   #close() {
@@ -207,6 +222,7 @@ export class Connection {
       this.#isGreeted = true;
       this.heartbeat_s = frame.heartbeat_s;
       this.denied = frame.denied;
+      this.stream = frame.stream ?? "";
       this.#list.begin(frame.id, covered, frame.stale);
     } else if (frame.event === "stale") this.#list.change(frame.id, frame.keys);
     else if (frame.event === "beat") this.#list.hear(frame.id);

@@ -10,6 +10,7 @@ import { Stamp } from "./stamps.js";
  * @property {string[]} stale
  * @property {string[]} denied
  * @property {number} heartbeat_s
+ * @property {string} [stream] what reports call this stream
  */
 /**
  * @typedef {object} Stale
@@ -19,13 +20,18 @@ import { Stamp } from "./stamps.js";
  * @property {string} cause
  * @property {string} trace
  * @property {number} spread_ms
+ * @property {number | null} [age_ms] how long ago the write was committed, when the frame was written
+ * @property {readonly string[]} [reports] traces on which somebody is to report
+ * @property {string} [stream] what the report calls the stream
+ * @property {string} [witness] the tab that reports
  */
+/** @typedef {{event: "finding", key: string, text: string}} Finding what is shown of `key` is proven to be stale */
 /** @typedef {{event: "bye", reason: string, retry_ms: number}} Bye */
 /** @typedef {{event: "beat", id: Stamp | null} | {event: "degraded"} | {event: "restored"}} Plain */
-/** @typedef {Hello | Stale | Bye | Plain} Frame */
+/** @typedef {Hello | Stale | Finding | Bye | Plain} Frame */
 
 /** @type {readonly Frame["event"][]} */
-export const EVENTS = ["hello", "stale", "bye", "beat", "degraded", "restored"];
+export const EVENTS = ["hello", "stale", "finding", "bye", "beat", "degraded", "restored"];
 
 /**
  * @param {Frame["event"]} event
@@ -44,6 +50,7 @@ export function parseFrame(event, { data, lastEventId }) {
         stale: body.stale.map(keyText),
         denied: body.denied.map(keyText),
         heartbeat_s: body.heartbeat_s,
+        ...(body.stream && { stream: body.stream }),
       };
     case "stale":
       return {
@@ -53,7 +60,11 @@ export function parseFrame(event, { data, lastEventId }) {
         cause: body.cause,
         trace: body.trace,
         spread_ms: body.spread_ms,
+        age_ms: body.age_ms ?? null,
+        reports: body.reports ?? [],
       };
+    case "finding":
+      return { event, key: keyText(body.key), text: body.text };
     case "bye":
       return { event, reason: body.reason, retry_ms: body.retry_ms };
     case "beat":

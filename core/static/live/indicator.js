@@ -1,10 +1,11 @@
 /**
  * `<live-indicator>`: whether what is on screen is live, in a mark and a word; details and
- * "Refresh now" in a popover.
+ * "Refresh now" in a popover, and "Pause live updates".
  */
 
 /** @typedef {import("./status.js").Report} Report */
-/** @typedef {{status: import("./status.js").Status, refresh: () => void, now: () => number}} Wiring now: wall clock */
+/** @typedef {import("./pause.js").Pause} Pause */
+/** @typedef {{status: import("./status.js").Status, refresh: () => void, now: () => number, pause: Pick<Pause, "report" | "toggle" | "changed">}} Wiring now: wall clock */
 
 /** @type {Record<import("./status.js").Word, {word: string, details: string}>} */
 const TEXTS = {
@@ -46,29 +47,44 @@ export class LiveIndicator extends HTMLElement {
 
   #word = document.createElement("span");
   #details = document.createElement("p");
+  #toggle = document.createElement("button");
 
-  /** @type {(() => void) | null} */
-  #unsubscribe = null;
+  /** @type {(() => void)[]} */
+  #unsubscribe = [];
 
   connectedCallback() {
-    const { status } = LiveIndicator.wiring;
+    const { status, pause } = LiveIndicator.wiring;
     if (this.childElementCount === 0) this.append(this.#button(), this.#popover());
-    this.#unsubscribe = status.changed.subscribe((report) => this.#show(report));
+    this.#unsubscribe = [
+      status.changed.subscribe((report) => this.#show(report)),
+      pause.changed.subscribe(() => this.#show(status.report)),
+    ];
     this.#show(status.report);
   }
 
   disconnectedCallback() {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 
   /** @param {Report} report */
   #show({ state, since, signedOut }) {
     const time = inWords(since, LiveIndicator.wiring.now());
     const { word, details } = TEXTS[state];
+    const { isOn, waiting } = LiveIndicator.wiring.pause.report;
+    const changes = waiting === 1 ? "1 change" : `${waiting} changes`;
     this.dataset["state"] = state;
+    this.#toggle.textContent = isOn ? "Resume live updates" : "Pause live updates";
     if (signedOut) {
       this.#word.textContent = "Signed out";
       this.#details.textContent = `What you see is as of ${time}. Sign in again to go on.`;
+      return;
+    }
+    if (isOn && (state === "live" || state === "degraded")) {
+      this.dataset["state"] = "paused";
+      this.#word.textContent = waiting > 0 ? `Paused · ${changes} waiting` : "Paused";
+      this.#details.textContent =
+        `Nothing here moves by itself. ${waiting > 0 ? `${changes} by others` : "What others change"} ` +
+        "will show when you resume.";
       return;
     }
     this.#word.textContent = state === "stale" ? `${word} since ${time}` : word;
@@ -99,7 +115,13 @@ export class LiveIndicator extends HTMLElement {
     popover.setAttribute("popover", "");
     popover.setAttribute("role", "group");
     popover.setAttribute("aria-label", "Connection");
-    popover.append(this.#details, refresh);
+    this.#toggle.type = "button";
+    this.#toggle.className = "button";
+    this.#toggle.addEventListener("click", () => {
+      LiveIndicator.wiring.pause.toggle();
+      popover.hidePopover();
+    });
+    popover.append(this.#details, refresh, this.#toggle);
     refresh.addEventListener("click", () => {
       LiveIndicator.wiring.refresh();
       popover.hidePopover();

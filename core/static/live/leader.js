@@ -36,7 +36,7 @@ export class Leader {
     this.#connection = connection;
     this.#tell = tell;
     this.#ends = [
-      connection.frames.subscribe(({ frame, covered }) => tell.frame(frame, covered)),
+      connection.frames.subscribe(({ frame, covered }) => tell.frame(this.#charged(frame), covered)),
       connection.states.subscribe((state) => tell.state(state)),
     ];
   }
@@ -81,6 +81,21 @@ export class Leader {
     const tabs = [...this.#tabs.values()];
     this.#connection.patient = tabs.every(({ hidden }) => hidden);
     this.#connection.watch(tabs.flatMap(({ entries }) => entries));
+  }
+
+  /**
+   * A browser reports once on a frame, whatever number of its tabs show what is stale: the tab that
+   * does is one that somebody sees, if there is any.
+   *
+   * @param {Frame} frame
+   * @returns {Frame}
+   */
+  #charged(frame) {
+    if (frame.event !== "stale" || !frame.reports?.length) return frame;
+    const named = new Set(frame.keys);
+    const showing = [...this.#tabs].filter(([, { entries }]) => entries.some(([key]) => named.has(key)));
+    const [witness = ""] = showing.find(([, { hidden }]) => !hidden) ?? showing[0] ?? [...this.#tabs.keys()];
+    return { ...frame, stream: this.#connection.stream, witness };
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Starts everything on a page; every page loads it as its one module. */
 
-import { startScreens } from "../ui/index.js";
+import { sessionStorageIfAllowed, startScreens } from "../ui/index.js";
 import { Announcer } from "./announcer.js";
 import { fullJitter } from "./backoff.js";
 import { systemClock as clock } from "./clock.js";
@@ -9,14 +9,19 @@ import { highlight } from "./highlight.js";
 import { newId } from "./ids.js";
 import { LiveIndicator } from "./indicator.js";
 import { inquiry } from "./inquiry.js";
+import { Inspection } from "./inspection.js";
 import { bindTheirs } from "./morph.js";
+import { afterPaint } from "./paint.js";
+import { Pause } from "./pause.js";
 import { Reader } from "./reader.js";
 import { LiveRegion } from "./region.js";
 import { Session } from "./session.js";
+import { Sights } from "./sights.js";
 import { SignInNotice } from "./sign_in_notice.js";
 import { Status } from "./status.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
+import { witness } from "./witness.js";
 
 const root = document.documentElement;
 const { liveUrl, liveKeys, user } = document.body.dataset;
@@ -24,7 +29,8 @@ const random = Math.random;
 const backoff = fullJitter(random);
 
 const fetch = window.fetch.bind(window);
-const store = new Store({ reader: new Reader({ fetch, clock }), clock, random, backoff });
+const reader = new Reader({ fetch, clock });
+const store = new Store({ reader, clock, random, backoff });
 const status = new Status(clock);
 const announcer = new Announcer({
   element: document.querySelector("#announcer") ?? document.createElement("div"),
@@ -33,7 +39,9 @@ const announcer = new Announcer({
 
 root.classList.add("js");
 LiveRegion.wiring = { store, clock };
-LiveIndicator.wiring = { status, refresh: () => store.refresh(), now: clock.wall };
+const pause = new Pause(store, memoryOf(() => window.sessionStorage));
+pause.changed.subscribe(tellOfPause(pause.report.isOn));
+LiveIndicator.wiring = { status, pause, refresh: () => store.refresh(), now: clock.wall };
 customElements.define("live-region", LiveRegion);
 bindTheirs(document);
 document.addEventListener("live:updated", (event) => tellOfOthers(/** @type {CustomEvent} */ (event)));
@@ -63,10 +71,49 @@ if (liveUrl && user) {
   new SignInNotice(document, status);
   status.changed.subscribe(({ state }) => show(state));
   new Session({ store, tabs, status, clock, random, document, window }).start();
+  const sights = new Sights({
+    store,
+    reader,
+    frames: tabs.frames,
+    clock,
+    afterPaint: afterPaint(window),
+    isHidden: () => document.hidden,
+  });
+  witness(sights.changed, (report) => navigator.sendBeacon(`${liveUrl}/seen`, report));
+  document.addEventListener("visibilitychange", () => document.hidden && sights.leave("hidden"));
+  window.addEventListener("pagehide", () => sights.leave("left"));
+  new Inspection({
+    document,
+    query: new URLSearchParams(window.location.search),
+    storage: sessionStorageIfAllowed(),
+    frames: tabs.frames,
+    load: async () => {
+      const { Inspector } = await import("../inspect/inspector.js");
+      return new Inspector({ document, fetch, clock, sights: sights.changed });
+    },
+    loadMark: () => import("../inspect/mark.js"),
+  }).start();
   // For the developer's console.
   Object.assign(window, { coursewire: Object.freeze({ store, status, tabs }) });
 }
 customElements.define("live-indicator", LiveIndicator);
+
+/** @param {boolean} was */
+function tellOfPause(was) {
+  return (/** @type {import("./pause.js").Report} */ { isOn }) => {
+    if (isOn !== was) announcer.say(isOn ? "Live updates are paused." : "Live updates go on.");
+    was = isOn;
+  };
+}
+
+/** Reading it throws where the browser refuses to store anything. @param {() => Storage} read */
+function memoryOf(read) {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
 
 /** @param {import("./status.js").Word} state */
 function show(state) {
@@ -102,5 +149,5 @@ function nameOf({ focusLost, removed }) {
  * answer does; that is no news from others.
  */
 function isActing() {
-  return document.querySelector('form[action^="/a/"] [aria-busy="true"]') !== null;
+  return document.querySelector('html[data-acting], form[action^="/a/"] [aria-busy="true"]') !== null;
 }

@@ -1,6 +1,7 @@
 /** One read of one address under `/q/`, and what its answer means. */
 
 import { retryAfter } from "./retry_after.js";
+import { Signal } from "./signal.js";
 import { Stamp } from "./stamps.js";
 
 const LONGEST_READ_MS = 30_000;
@@ -18,11 +19,23 @@ const LONGEST_READ_MS = 30_000;
 /** @typedef {{kind: "gone"} | {kind: "signed-out"}} Refusal */
 /** @typedef {{kind: "bad-floor"}} BadFloor the server cannot reach the floor we sent */
 /** @typedef {{kind: "failed", status: number, retry_ms: number}} Failed status 0: no answer at all */
+/**
+ * @typedef {object} Trip how an answer came
+ * @property {string} path
+ * @property {number} status 0: no answer at all
+ * @property {string} source where the server had the body from: `memory`, `redis`, `database`; or nothing
+ * @property {number} server_ms how long the server looked for it
+ * @property {number} began by the clock's `now`
+ * @property {number} ms from the question to the whole of the answer
+ */
 /** @typedef {Fresh | Same | Refusal | BadFloor | Failed} Answer */
 
 export class Reader {
   #fetch;
   #clock;
+
+  /** Every read that has ended, before whoever asked has the answer. @type {Signal<Trip>} */
+  trips = new Signal();
 
   /** @param {{fetch: typeof window.fetch, clock: import("./clock.js").Clock}} outside */
   constructor({ fetch, clock }) {
@@ -45,6 +58,8 @@ export class Reader {
     // A read that hangs would block its key for ever, since reads of one key are never parallel.
     const deadline = new AbortController();
     const cancel = this.#clock.after(LONGEST_READ_MS, () => deadline.abort());
+    const began = this.#clock.now();
+    let how = { status: 0, source: "", server_ms: 0 };
     try {
       const response = await this.#fetch(path, {
         headers,
@@ -53,13 +68,22 @@ export class Reader {
         credentials: "same-origin",
         signal: deadline.signal,
       });
+      how = { status: response.status, ...timing(response.headers.get("Server-Timing") ?? "") };
       return await understand(response, floor !== null, this.#clock.wall());
     } catch {
       return { kind: "failed", status: 0, retry_ms: 0 };
     } finally {
       cancel();
+      this.trips.emit({ path, ...how, began, ms: this.#clock.now() - began });
     }
   }
+}
+
+/** @param {string} header `cache;desc="redis", read;dur=1.3` */
+function timing(header) {
+  const [, source = ""] = /(?:^|,)\s*cache;desc="([^"]*)"/.exec(header) ?? [];
+  const [, ms = "0"] = /(?:^|,)\s*read;dur=([0-9.]+)/.exec(header) ?? [];
+  return { source, server_ms: Number(ms) };
 }
 
 /**

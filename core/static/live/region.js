@@ -1,7 +1,8 @@
 /**
  * `<live-region key="chapters:list:42" stamp="…" data-access="edit">`: a piece of a page bound to
  * one key. What it fetches, what it watches and what it shows is that key, so they cannot disagree.
- * Setting the attribute `key` makes it show that other key.
+ * Setting the attribute `key` makes it show that other key. One that is `lazy` shows nothing until
+ * it is on screen.
  *
  * Events, all bubbling:
  *
@@ -11,7 +12,9 @@
  */
 
 import { morph } from "./morph.js";
+import { Place } from "./place.js";
 import { Stamp } from "./stamps.js";
+import { withdraw } from "./withdraw.js";
 
 /** @typedef {import("./watched.js").Shown} Shown */
 /** @typedef {{store: import("./store.js").Store, clock: import("./clock.js").Clock}} Wiring */
@@ -34,8 +37,12 @@ export class LiveRegion extends HTMLElement {
   /** @type {MutationObserver | null} */
   #drop = null;
 
+  /** @type {IntersectionObserver | null} */
+  #sight = null;
+
   connectedCallback() {
-    this.#watch(false);
+    if (this.hasAttribute("lazy") && !this.hasAttribute("stamp")) this.#await();
+    else this.#watch(false);
   }
 
   disconnectedCallback() {
@@ -56,6 +63,16 @@ export class LiveRegion extends HTMLElement {
     this.#watch(true);
   }
 
+  /** It is read once it is on screen; one that a narrow window hides never is. */
+  #await() {
+    this.#sight = new IntersectionObserver((entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+      this.#sight?.disconnect();
+      this.#watch(true);
+    });
+    this.#sight.observe(this);
+  }
+
   /** @param {boolean} empty whether nothing of the key is shown yet */
   #watch(empty) {
     const key = this.getAttribute("key");
@@ -66,6 +83,7 @@ export class LiveRegion extends HTMLElement {
   }
 
   #leave() {
+    this.#sight?.disconnect();
     this.#unwatch?.();
     this.#unwatch = null;
     this.#rest();
@@ -85,6 +103,7 @@ export class LiveRegion extends HTMLElement {
       case "gone":
         return this.#gone();
       case "signed-out":
+        this.#withdraw();
         return this.#complain(401);
       case "failed":
         return this.#complain(update.status);
@@ -100,8 +119,10 @@ export class LiveRegion extends HTMLElement {
     const { cause, trace, own, since } = want;
     const detail = { key, stamp: stamp && String(stamp), cause, trace };
     if (!this.#dispatch("live:before-update", detail, true)) return;
+    const place = own ? null : Place.of(this.ownerDocument);
     const changes = morph(this, answer.html);
     if (changes === null) return this.#hold(update);
+    place?.keep();
     this.#move(key, stamp);
     this.dataset["access"] = answer.access;
     delete this.dataset["state"];
@@ -158,6 +179,17 @@ export class LiveRegion extends HTMLElement {
     this.removeAttribute("stamp");
     this.dataset["state"] = "gone";
     this.#dispatch("live:gone", { key: this.getAttribute("key") });
+  }
+
+  /** Whoever sits here now may be somebody else; only what was typed here is left to them. */
+  #withdraw() {
+    if (this.dataset["state"] === "signed-out") return;
+    withdraw(this);
+    const notice = document.createElement("p");
+    notice.className = "notice notice-away";
+    notice.textContent = "You are signed out, so this is no longer shown.";
+    this.prepend(notice);
+    this.removeAttribute("stamp");
   }
 
   /** @param {number} status */

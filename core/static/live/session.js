@@ -84,7 +84,7 @@ export class Session {
       const allowed = store.refused.filter((key) => !frame.denied.includes(key));
       const denied = frame.denied.filter((key) => !store.refused.includes(key));
       // Whether it is gone, forbidden, or seen again, the answer to a read says, and only that.
-      store.invalidate([...denied, ...allowed], { stamp: null, cause: "access" });
+      store.invalidate([...denied, ...allowed], { stamp: null, cause: "access", urgent: true });
       this.#stale({ ...frame, keys: frame.stale, cause: "hello", trace: "", spread_ms: 0 });
     } else if (frame.event === "stale") {
       this.#stale(frame);
@@ -96,7 +96,7 @@ export class Session {
   #stale({ keys, id, cause, trace, spread_ms }) {
     const { store, document } = this.#outside;
     if (keys.length === 0) return;
-    store.invalidate(keys, { stamp: id, cause, trace, spread_ms });
+    store.invalidate(keys, { stamp: id, cause, trace, spread_ms, urgent: cause === "access" });
     const detail = { keys, cause, trace, id: id && String(id) };
     document.dispatchEvent(new CustomEvent("live:stale", { detail }));
   }
@@ -113,7 +113,7 @@ export class Session {
 
   *#questions() {
     const { store, document } = this.#outside;
-    if (document.hidden) return;
+    if (document.hidden || store.isHeld) return;
     for (const [key] of store.keys) yield () => store.check(key);
   }
 

@@ -19,6 +19,7 @@ import { Watched } from "./watched.js";
  * @property {string} [trace]
  * @property {number} [spread_ms] wait up to so long, so that a crowd does not come at once
  * @property {boolean} [own] this page's own action did it
+ * @property {boolean} [urgent] read also while nobody looks: what is shown may have to go
  */
 
 /**
@@ -33,6 +34,10 @@ export class Store {
   #outside;
   #paused = false;
 
+  /** Whether what others do is kept from the page until somebody says so. */
+  #held = false;
+  #waiting = 0;
+
   /** The server wants to be left alone until then, by the clock's `now`. */
   #notBefore = 0;
 
@@ -44,6 +49,12 @@ export class Store {
 
   /** Which keys cannot be brought up to date, whenever that changes. @type {Signal<string[]>} */
   troubled = new Signal();
+
+  /** A read has ended, and who shows its key has been told. @type {Signal<string>} */
+  read = new Signal();
+
+  /** How many changes of others wait, whenever that changes. @type {Signal<number>} */
+  waiting = new Signal();
 
   /** Nobody is signed in any more. @type {Signal<void>} */
   signedOut = new Signal();
@@ -82,6 +93,18 @@ export class Store {
   }
 
   /**
+   * Whether the page shows no state of `key` from before `floor`.
+   *
+   * @param {string} key
+   * @param {Stamp | null} floor
+   */
+  reaches(key, floor) {
+    const watched = this.#watched.get(key);
+    if (watched === undefined || watched.refused) return true;
+    return watched.entry.stamp?.reaches(floor) ?? false;
+  }
+
+  /**
    * Keep `listener` up to date about `key`, of which it shows what was current at `stamp`.
    *
    * @param {string} key
@@ -108,22 +131,27 @@ export class Store {
    * @param {Iterable<string | import("./keys.js").KeyParts>} keys
    * @param {Call} call
    */
-  invalidate(keys, { stamp, cause = "", trace = "", spread_ms = 0, own = false }) {
+  invalidate(keys, { stamp, cause = "", trace = "", spread_ms = 0, own = false, urgent = false }) {
     const floor = typeof stamp === "string" ? Stamp.parse(stamp) : stamp;
     const want = this.#want({ floor, fresh: floor === null, cause, trace, own });
+    let news = false;
     for (const name of keys) {
       const text = typeof name === "string" ? name : keyText(name);
       for (const [key, watched] of this.#watched) {
         if (!names(text, key)) continue;
         watched.entry.want(want);
-        this.#readAfter(key, watched, this.#outside.random() * spread_ms);
+        watched.asked ||= own;
+        news ||= watched.entry.owed;
+        this.#readAfter(key, watched, this.#outside.random() * spread_ms, urgent);
       }
     }
+    if (this.#held && news && !own) this.#wait(this.#waiting + 1);
   }
 
   /** Call for everything, whatever the stamps say ("Refresh now"). */
   refresh() {
     this.#notBefore = 0; // a person asks, once
+    for (const watched of this.#watched.values()) watched.asked = true;
     this.invalidate(this.#watched.keys(), { stamp: null, cause: "refresh" });
   }
 
@@ -140,6 +168,30 @@ export class Store {
     if (!watched.entry.reading && this.#outside.clock.now() < this.#notBefore) return false;
     if (!watched.entry.reading) this.#begin(key, watched);
     return watched.reading;
+  }
+
+  /** Whether what others do waits. */
+  get isHeld() {
+    return this.#held;
+  }
+
+  /** Nothing moves by itself from now on; what this page's own actions call for is still read. */
+  hold() {
+    this.#held = true;
+  }
+
+  /** Show all that waits, and go on. */
+  release() {
+    this.#held = false;
+    this.#wait(0);
+    for (const [key, watched] of this.#watched) this.#readAfter(key, watched, 0);
+  }
+
+  /** @param {number} count */
+  #wait(count) {
+    if (this.#waiting === count) return;
+    this.#waiting = count;
+    this.waiting.emit(count);
   }
 
   /** Nobody looks: what becomes stale from now on can wait. */
@@ -192,9 +244,11 @@ export class Store {
    * @param {string} key
    * @param {Watched} watched
    * @param {number} wait_ms
+   * @param {boolean} [urgent]
    */
-  #readAfter(key, watched, wait_ms) {
-    if (!watched.entry.owed || watched.entry.reading || this.#paused) return;
+  #readAfter(key, watched, wait_ms, urgent = false) {
+    if (!watched.entry.owed || watched.entry.reading || (this.#paused && !urgent)) return;
+    if (this.#held && !watched.asked && !urgent) return;
     watched.cancel();
     const { clock } = this.#outside;
     const due_ms = Math.max(wait_ms, this.#notBefore - clock.now());
@@ -227,11 +281,28 @@ export class Store {
     }
     const { shows, isTroubled } = watched;
     const wait_ms = watched.take(answer, this.#want(), this.#outside.backoff);
+    if (!watched.entry.owed) watched.asked = false;
+    if (!this.owes) this.#wait(0);
     if (watched.shows !== shows) this.changed.emit();
     if (watched.isTroubled !== isTroubled) this.#tellTrouble();
-    if (answer.kind === "signed-out") this.signedOut.emit();
+    if (answer.kind === "signed-out") this.#forget(watched);
+    this.read.emit(key);
     this.#readAfter(key, watched, wait_ms);
     return answer.kind !== "failed";
+  }
+
+  /**
+   * Nobody is signed in: what is shown of the other keys goes too. One that is being read may still
+   * get the answer of a moment ago, so it is asked for once more.
+   *
+   * @param {Watched} told
+   */
+  #forget(told) {
+    for (const watched of this.#watched.values()) {
+      if (watched.entry.reading) watched.entry.want(this.#want({ cause: "access" }));
+      else if (watched !== told && !watched.refused) watched.take({ kind: "signed-out" }, this.#want(), () => 0);
+    }
+    this.signedOut.emit();
   }
 
   /**

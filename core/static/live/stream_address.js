@@ -32,7 +32,7 @@ export function streamUrl(url, entries) {
   const keys = entries.map(([key, stamp]) => {
     return `key=${inQuery(key)}${stamp === null || String(stamp) === since ? "" : `@${stamp}`}`;
   });
-  return `${url}?${[...keys, ...(since === null ? [] : [`since=${since}`])].join("&")}`;
+  return `${url}?${[...keys, ...(since === null ? [] : [`since=${since}`]), "reports=1"].join("&")}`;
 }
 
 /** @param {string} key */

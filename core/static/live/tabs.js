@@ -81,9 +81,9 @@ export class Tabs {
     this.#channel = this.#open();
     if (this.#channel === null) return this.#goAlone();
     this.#channel.onmessage = ({ data }) => this.#receive(data);
-    this.#hold(`${name}:${id}`, () => {});
+    // Not sooner: the leader takes a tab without its lock for one that is gone, and forgets it.
+    this.#hold(`${name}:${id}`, () => this.#sayWhatIsShown());
     this.#compete();
-    this.#sayWhatIsShown();
   }
 
   /** A page that closes, or is kept for "back", leads nobody and hears nothing. */
@@ -224,8 +224,11 @@ export class Tabs {
       this.frames.emit({ ...frame, stale, denied: frame.denied.filter(isMine) });
     } else if (frame.event === "stale") {
       const keys = frame.keys.filter(isMine);
+      const reports = frame.witness === this.#outside.id ? (frame.reports ?? []) : [];
       this.#list.change(frame.id, keys);
-      if (keys.length > 0) this.frames.emit({ ...frame, keys });
+      if (keys.length > 0 || reports.length > 0) this.frames.emit({ ...frame, keys, reports });
+    } else if (frame.event === "finding") {
+      if (mine.has(frame.key)) this.frames.emit(frame);
     } else {
       if (frame.event === "beat") this.#list.hear(frame.id);
       this.frames.emit(frame);

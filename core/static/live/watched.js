@@ -27,6 +27,9 @@ export class Watched {
   /** Whether anything of this key stands on the page. */
   shows;
 
+  /** Whether a person of this page asked for what is owed: that is read although others' changes wait. */
+  asked = false;
+
   /** Whether the server's last word was that there is nothing, or nothing for this user. */
   refused = false;
 

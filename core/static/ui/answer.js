@@ -6,6 +6,7 @@
  * @property {import("./forms.js").KeyParts[]} stale
  * @property {string | null} stamp
  * @property {string | null} message
+ * @property {Undo | null} [undo] what takes it back
  */
 
 /**
@@ -19,6 +20,8 @@
  * @property {Record<string, unknown>} [mine]
  * @property {Use[]} [uses] where it is used, when that is in the way
  */
+
+/** @typedef {{action: string, arguments: Record<string, unknown>}} Undo an action, and its body */
 
 /** @typedef {{course_title?: string, chapter_title?: string, title?: string, url: string}} Use */
 

@@ -19,9 +19,9 @@ export class Choice {
   /** @param {Element} picker */
   constructor(picker) {
     this.#picker = picker;
-    this.#form = picker.querySelector("form[method=post]");
     const button = picker.querySelector("[data-picker-label]");
     this.#button = button instanceof HTMLButtonElement ? button : null;
+    this.#form = this.#button?.form ?? null;
     this.#label = this.#button?.textContent ?? "";
     this.#button?.before(this.#hint);
     for (const box of this.#boxes()) if (box.checked) this.#chosen.add(box.value);
@@ -83,6 +83,7 @@ export class Choice {
   #show() {
     this.#keepUnseen();
     const size = this.#chosen.size;
+    this.#picker.toggleAttribute("data-chosen-any", size > 0);
     for (const place of this.#picker.querySelectorAll("[data-picker-count]")) place.textContent = String(size);
     for (const clear of this.#picker.querySelectorAll("[data-picker-clear]")) {
       if (clear instanceof HTMLButtonElement) clear.disabled = size === 0;

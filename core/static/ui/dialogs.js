@@ -37,11 +37,11 @@ export class Dialogs {
   #onClick(event) {
     if (event.defaultPrevented || !(event.target instanceof Element)) return;
     const button = event.target.closest("button[data-confirm]");
-    const link = event.target.closest("a[data-dialog]");
+    const link = event.target.closest("a[data-dialog], button[data-dialog]");
     if (button instanceof HTMLButtonElement && button.form) {
       event.preventDefault();
       if (!button.disabled) void this.#ask(button, button.form);
-    } else if (link instanceof HTMLAnchorElement && isPlain(event)) {
+    } else if ((link instanceof HTMLAnchorElement || link instanceof HTMLButtonElement) && isPlain(event)) {
       event.preventDefault();
       if (!this.#busy.has(link)) void this.#open(link);
     }
@@ -63,15 +63,15 @@ export class Dialogs {
     }
   }
 
-  /** @param {HTMLAnchorElement} link */
+  /** @param {HTMLAnchorElement | HTMLButtonElement} link */
   async #open(link) {
     const { toasts, online, navigate } = this.#outside;
     this.#busy.add(link);
     link.setAttribute("aria-busy", "true");
     try {
-      const page = await this.#read(link.href);
+      const page = await this.#read(addressOf(link));
       const main = page?.querySelector("main");
-      if (!main) navigate(link.href);
+      if (!main) navigate(addressOf(link));
       else if (page?.querySelector(".error-sheet")) toasts.show(errorOf(main), { kind: "problem" });
       else this.#show(document.importNode(main, true), link);
     } catch {
@@ -102,13 +102,25 @@ export class Dialogs {
 
   /**
    * @param {Element} main
-   * @param {HTMLAnchorElement} link
+   * @param {HTMLAnchorElement | HTMLButtonElement} link
    */
   #show(main, link) {
     const menu = /** @type {HTMLElement | null} */ (link.closest("[popover]"));
     menu?.hidePopover?.();
     new Sheet(main, link).open();
   }
+}
+
+/**
+ * Where it leads: a button sends the fields of its form along.
+ *
+ * @param {HTMLAnchorElement | HTMLButtonElement} link
+ */
+function addressOf(link) {
+  if (link instanceof HTMLAnchorElement) return link.href;
+  const fields = [...new FormData(link.form ?? undefined)].map(([name, value]) => [name, String(value)]);
+  const action = link.hasAttribute("formaction") ? link.formAction : (link.form?.action ?? "");
+  return `${action}?${new URLSearchParams(fields)}`;
 }
 
 /** @param {Element} main of an error page */

@@ -21,8 +21,9 @@ import { Submission } from "./submission.js";
  * @typedef {object} Surroundings
  * @property {Document | HTMLElement} root
  * @property {Store} store
- * @property {{show: (text: string, how?: {kind?: "problem"}) => unknown, leave: (text: string) => void}} toasts
+ * @property {{show: (text: string, how?: import("./toasts.js").ToastChoices) => unknown, leave: (text: string, undo?: import("./answer.js").Undo | null) => void}} toasts
  * @property {(text: string) => void} announce
+ * @property {{offer: (undo: import("./answer.js").Undo | null | undefined) => import("./toasts.js").ToastChoices["action"]}} commands
  * @property {typeof fetch} fetch
  * @property {() => boolean} online
  * @property {(submission: Submission) => Promise<Answer>} upload
@@ -132,20 +133,21 @@ export class Forms {
    * @param {Done} done
    */
   #finish({ form, data }, done) {
-    const { store, toasts, announce, navigate } = this.#outside;
+    const { store, toasts, announce, navigate, commands } = this.#outside;
     if (form.hasAttribute("data-reset")) reset(form);
     else takeAsSaved(form, data);
     const closed = close(form);
     form.dispatchEvent(new CustomEvent("form:done", { bubbles: true, detail: done }));
     const next = ownAddress(destination(form, data, done, closed));
     if (next !== null) {
-      if (done.message) toasts.leave(done.message);
+      if (done.message) toasts.leave(done.message, done.undo ?? null);
       navigate(next);
       return;
     }
     store.invalidate(done.stale, { stamp: Stamp.parse(done.stamp), own: true });
+    const action = commands.offer(done.undo);
     if (!done.message) return;
-    toasts.show(done.message);
+    toasts.show(done.message, action ? { action } : {});
     announce(done.message);
   }
 

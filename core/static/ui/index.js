@@ -1,8 +1,13 @@
+import { Renewal } from "../library/renewal.js";
 import { newId } from "../live/ids.js";
+import { Arrange } from "./arrange.js";
+import { Commands } from "./commands.js";
 import { Dialogs } from "./dialogs.js";
 import { Forms } from "./forms.js";
 import { Options } from "./options.js";
 import { Picker } from "./picker.js";
+import { Selection } from "./selection.js";
+import { Shortcuts } from "./shortcuts.js";
 import { Toasts } from "./toasts.js";
 import { Upload } from "./upload.js";
 
@@ -21,7 +26,7 @@ export function startScreens({ store, announce }) {
     storage: sessionStorageIfAllowed(),
   });
   const upload = new Upload({ newRequest: () => new XMLHttpRequest(), window });
-  const outside = {
+  const around = {
     root: document,
     store,
     toasts,
@@ -38,16 +43,18 @@ export function startScreens({ store, announce }) {
     location: window.location,
     history: window.history,
   };
-  for (const screen of [toasts, new Picker(outside), new Dialogs(outside), new Options(outside), new Forms(outside)]) {
-    screen.bind();
-  }
-  const left = toasts.showLeft();
+  const commands = new Commands(around);
+  const outside = { ...around, commands };
+  const screens = [Picker, Dialogs, Options, Forms, Selection, Arrange, Shortcuts].map((Screen) => new Screen(outside));
+  for (const screen of [toasts, commands, ...screens]) screen.bind();
+  new Renewal({ ...around, now: () => performance.now() }).bind();
+  const left = toasts.showLeft((undo) => commands.offer(undo));
   if (left !== null) announce(left);
   return { toasts };
 }
 
 /** Reading `sessionStorage` throws where the browser refuses to store anything. */
-function sessionStorageIfAllowed() {
+export function sessionStorageIfAllowed() {
   try {
     return window.sessionStorage;
   } catch {

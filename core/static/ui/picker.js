@@ -20,7 +20,8 @@ export class Picker {
     root.addEventListener("sheet:open", (event) => this.#onOpen(event), until);
     root.addEventListener("live:updated", (event) => this.#of(event)?.restore(), until);
     root.addEventListener("live:gone", (event) => this.#of(event)?.restore(), until);
-    root.addEventListener("form:done", (event) => this.#of(event)?.clear(), until);
+    root.addEventListener("form:done", (event) => this.#onDone(event), until);
+    root.addEventListener("picker:done", (event) => this.#of(event)?.clear(), until);
     root.addEventListener("mousedown", (event) => this.#onMouseDown(event), until);
     root.addEventListener("click", (event) => this.#onClick(/** @type {MouseEvent} */ (event)), until);
     root.addEventListener("change", (event) => this.#onChange(event), until);
@@ -47,6 +48,15 @@ export class Picker {
   #onOpen({ target }) {
     if (!(target instanceof Element)) return;
     for (const picker of target.querySelectorAll("[data-picker]")) this.#choice(picker);
+  }
+
+  /** What was chosen is linked; perhaps by a dialog that the picker opened. @param {Event} event */
+  #onDone(event) {
+    const { target } = event;
+    const byDialog = target instanceof Element && target.matches("[data-links-chosen]");
+    const shelf = byDialog ? document.querySelector("[data-shelf]") : null;
+    if (shelf) this.#choice(shelf).clear();
+    else this.#of(event)?.clear();
   }
 
   /** @param {Event} event */

@@ -15,7 +15,7 @@ export class Sheet {
    */
   constructor(main, link) {
     this.#link = link;
-    this.#href = link.getAttribute("href") ?? "";
+    this.#href = link.getAttribute("href") ?? link.getAttribute("formaction") ?? "";
     const heading = main.querySelector("h1");
     const title = heading?.textContent?.trim() || link.textContent?.trim() || "Dialog";
     heading?.remove();
@@ -44,7 +44,8 @@ export class Sheet {
   #leave() {
     this.#dialog.remove();
     // An update may have drawn the link anew meanwhile.
-    const same = `a[data-dialog][href="${CSS.escape(this.#href)}"]`;
+    const address = CSS.escape(this.#href);
+    const same = `a[data-dialog][href="${address}"], button[data-dialog][formaction="${address}"]`;
     if (!focusOn(this.#link)) focusOn(document.querySelector(same));
   }
 }

@@ -3,6 +3,9 @@ import { closeButton, make } from "./pieces.js";
 const MOST = 3;
 const STAY_MS = 6000;
 const LEFT = "coursewire.message";
+const LEFT_UNDO = "coursewire.undo";
+
+/** @typedef {import("./answer.js").Undo} Undo */
 
 /**
  * @typedef {object} ToastChoices
@@ -83,16 +86,24 @@ export class Toasts {
    * Leave a message for the page that comes next.
    *
    * @param {string} text
+   * @param {Undo | null} [undo] what takes back what the message tells
    */
-  leave(text) {
+  leave(text, undo = null) {
     this.#storage?.setItem(LEFT, text);
+    if (undo) this.#storage?.setItem(LEFT_UNDO, JSON.stringify(undo));
   }
 
-  /** @returns {string | null} the message that the page before left, which is shown now */
-  showLeft() {
+  /**
+   * @param {(undo: Undo | null) => ToastChoices["action"]} [offer] makes the button that takes it back
+   * @returns {string | null} the message that the page before left, which is shown now
+   */
+  showLeft(offer) {
     const text = this.#storage?.getItem(LEFT) ?? null;
+    const undo = this.#storage?.getItem(LEFT_UNDO) ?? null;
     this.#storage?.removeItem(LEFT);
-    if (text !== null) this.show(text);
+    this.#storage?.removeItem(LEFT_UNDO);
+    const action = offer?.(undo === null ? null : JSON.parse(undo));
+    if (text !== null) this.show(text, action ? { action } : {});
     return text;
   }
 

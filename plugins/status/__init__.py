@@ -1,0 +1,5 @@
+"""Status: what the site's staff see of all workers, drawn live like any other screen."""
+
+from core import Plugin
+
+plugin = Plugin("status", __name__)

@@ -1,0 +1,83 @@
+"""What a page weighs, and that its modules lose nothing but comments on their way."""
+
+import gzip
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from flask.testing import FlaskClient
+
+from core.web.scripts import without_comments
+from tests.plugins.story import COURSE
+
+STATIC = Path(__file__).parents[2] / "core" / "static"
+MODULES = sorted(STATIC.rglob("*.js"))
+MOST_BYTES = 100_000
+LINKED = re.compile(r'(?:src|href)="(/static/[^"#]+\.(?:js|css))"')
+IMPORTED = re.compile(r'(?:from|import)\s*\(?"(\.[^"]+)"')
+
+
+def weight(client: FlaskClient, path: str) -> int:
+    """Bytes of a page's HTML, CSS and modules, each compressed by itself."""
+    page = client.get(path, headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    total, seen, todo = len(gzip.compress(page.data, 6)), set(), set(LINKED.findall(page.text))
+    while todo:
+        address = todo.pop()
+        seen.add(address)
+        with client.get(address) as body:
+            assert body.status_code == 200, address
+            total += len(gzip.compress(body.data, 6))
+            if address.endswith(".js"):
+                todo |= {
+                    urljoin(address, name) for name in IMPORTED.findall(body.get_data(as_text=True))
+                } - seen
+    assert len(seen) > 1
+    return total
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/courses",
+        f"/courses/{COURSE}",
+        f"/courses/{COURSE}/edit",
+        f"/courses/{COURSE}/members",
+        "/media",
+        "/media/1",
+    ],
+)
+def test_a_page_is_light(owner: FlaskClient, path: str) -> None:
+    assert weight(owner, path) < MOST_BYTES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_loses_only_comments(module: Path) -> None:
+    text = module.read_text("utf-8")
+    kept = without_comments(text).splitlines()
+    lines = iter(text.splitlines())
+    lost: list[str] = []
+    for line in kept:
+        for candidate in lines:
+            if candidate == line:
+                break
+            lost.append(candidate.strip())
+    lost += [line.strip() for line in lines]
+
+    assert all(line == "" or line.startswith(("/**", "*", "//")) for line in lost)
+    # Were it inside a template literal, an odd number of its marks would stand before it.
+    for comment in re.finditer(r"^[ \t]*(?:/\*\*|//)", text, re.MULTILINE):
+        before = re.sub(r"/\*\*.*?\*/|//[^\n]*", "", text[: comment.start()], flags=re.DOTALL)
+        assert before.count("`") % 2 == 0, comment.group()
+
+
+def test_a_module_is_not_sent_again_and_nothing_outside_is_sent(owner: FlaskClient) -> None:
+    first = owner.get("/static/live/store.js")
+    again = owner.get("/static/live/store.js", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.mimetype == "text/javascript"
+    assert "@param" not in first.text
+    assert again.status_code == 304
+    assert owner.get("/static/nothing.js").status_code == 404
+    assert owner.get("/static/../web/x.js").status_code == 404
