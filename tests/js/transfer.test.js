@@ -26,10 +26,13 @@ class Server {
   asked = [];
   posters = [];
   state_ = "receiving";
+  /** What is asked to begin is answered when this is kept. */
+  answering = Promise.resolve();
   ticket = { upload_id: "u1", media_file_id: 7, part_bytes: PART, resumed: false, same_as: [] };
 
   async start(file) {
     this.asked.push(["start", file]);
+    await this.answering;
     return file.again ? { ...this.ticket, upload_id: "u1" } : this.ticket;
   }
   async send(id, number, part, progress) {
@@ -63,6 +66,11 @@ class Server {
   get bytes() {
     return Buffer.concat([...this.parts].sort(([a], [b]) => a - b).map(([, data]) => Buffer.from(data)));
   }
+}
+
+/** Resolves when it holds; a test that waits for ever is ended by its runner. */
+async function until(holds) {
+  while (!holds()) await settled();
 }
 
 function sending(server, choices) {
@@ -183,8 +191,7 @@ test("a cancelled one stays cancelled, and the server forgets it", async () => {
   const server = new Server();
   const { transfer, words } = sending(server);
   const running = transfer.run();
-  await settled();
-  await settled();
+  await until(() => server.asked.some(([what]) => what === "send"));
 
   await transfer.cancel();
   await running;
@@ -192,6 +199,22 @@ test("a cancelled one stays cancelled, and the server forgets it", async () => {
   assert.equal(words.at(-1), "cancelled");
   assert.deepEqual(server.asked.at(-1), ["cancel", "u1"]);
   assert.equal(transfer.over, true);
+});
+
+test("one that is cancelled before the server has answered is withdrawn, and nothing is sent", async () => {
+  const server = new Server();
+  let answer = () => {};
+  server.answering = new Promise((resolve) => (answer = resolve));
+  const { transfer, words } = sending(server);
+  const running = transfer.run();
+  await until(() => server.asked.length === 1);
+
+  await transfer.cancel();
+  answer();
+  await running;
+
+  assert.equal(words.at(-1), "cancelled");
+  assert.deepEqual(server.asked.map(([what]) => what), ["start", "cancel"]);
 });
 
 test("what is no media is not sent at all", async () => {

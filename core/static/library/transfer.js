@@ -131,9 +131,12 @@ export class Transfer {
   async cancel() {
     this.#stop.abort();
     this.#onTheWay.clear();
-    const id = this.#id;
     this.#say("cancelled");
-    if (id === null) return;
+    if (this.#id !== null) await this.#withdraw(this.#id);
+  }
+
+  /** @param {string} id */
+  async #withdraw(id) {
     try {
       await this.#outside.endpoint.cancel(id);
     } catch (error) {
@@ -147,6 +150,7 @@ export class Transfer {
     while (!stop.aborted) {
       try {
         if (this.#id === null && !(await this.#start())) return;
+        if (stop.aborted) return;
         if (this.#isMissing) await this.#sendParts(stop);
         if (stop.aborted) return;
         await this.#complete();
@@ -187,6 +191,11 @@ export class Transfer {
     this.mediaId = ticket.media_file_id;
     this.#partBytes = ticket.part_bytes ?? this.file.size;
     this.#direct = ticket.direct;
+    if (this.word === "cancelled") {
+      // While the server was asked: nobody else can tell it now.
+      await this.#withdraw(ticket.upload_id);
+      return false;
+    }
     if (poster && !ticket.resumed) await endpoint.sendPoster(ticket.upload_id, poster);
     if (ticket.resumed) {
       await this.#ask();
@@ -204,7 +213,7 @@ export class Transfer {
     const end = () => group.abort();
     stop.addEventListener("abort", end);
     const next = async () => {
-      for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) {
+      for (let number = waiting.shift(); number !== undefined && !stop.aborted; number = waiting.shift()) {
         await this.#sendPart(number, group.signal);
       }
     };
