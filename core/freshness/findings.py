@@ -1,8 +1,9 @@
 """Findings: what the guard has proven, in words that say what to write."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from core.freshness.statements import EVERYTHING
 
@@ -100,6 +101,33 @@ class ClockRead:
 
 
 Finding: TypeAlias = MissedInvalidation | ClockRead
+
+
+@dataclass(frozen=True)
+class ToldFinding:
+    """What the workers tell each other of a finding: its key, words, and the trace of the action.
+
+    ``trace`` is ``None`` where no action is to blame.
+    """
+
+    key: str
+    text: str
+    trace: str | None
+
+    @classmethod
+    def of(cls, found: Finding) -> Self:
+        """What to tell of *found*."""
+        trace = found.trace if isinstance(found, MissedInvalidation) else None
+        return cls(found.key, str(found), trace)
+
+    def encode(self) -> str:
+        """One line."""
+        return json.dumps([self.key, self.text, self.trace])
+
+    @classmethod
+    def decode(cls, line: str) -> Self:
+        """What `encode` wrote; ``ValueError`` or ``TypeError`` where it was something else."""
+        return cls(*json.loads(line))
 
 
 def _and(names: Iterable[str]) -> str:

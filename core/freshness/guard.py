@@ -11,10 +11,9 @@
        writer              commits ── suspects: none yet
 """
 
-import json
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from core.bus import Notice
 from core.database import db, reading
 from core.freshness.answers import Answer, Answers
 from core.freshness.budget import Budget
-from core.freshness.findings import Finding
+from core.freshness.findings import Finding, ToldFinding
 from core.freshness.inbox import Inbox
 from core.freshness.inquiry import FINDING, Inquiry
 from core.freshness.observation import Sight, Wrote, observe
@@ -110,6 +109,11 @@ class FreshnessGuard:
     def findings(self) -> deque[Finding]:
         """What was proven, the newest last; the older ones are no longer kept."""
         return self._inquiry.findings
+
+    @property
+    def told(self) -> Sequence[ToldFinding]:
+        """What is known of the findings of all workers, the newest last."""
+        return tuple(self._inquiry.told)
 
     @property
     def found(self) -> int:
@@ -201,7 +205,7 @@ class FreshnessGuard:
         try:
             for line in rest.splitlines():
                 if line.startswith(FINDING):
-                    self._inquiry.show(*json.loads(line.removeprefix(FINDING)))
+                    self._inquiry.hear(ToldFinding.decode(line.removeprefix(FINDING)))
                 else:
                     self._add(Write.decode(line), local=False)
         except (ValueError, KeyError, TypeError) as error:

@@ -5,7 +5,6 @@ what is proven. One thread does it (under the gevent worker a greenlet), which h
 database connection, and none while it waits.
 """
 
-import json
 import logging
 import secrets
 import threading
@@ -23,7 +22,7 @@ from core.freshness.advice import advise
 from core.freshness.answers import Answer, Answers
 from core.freshness.blame import blame, readers_of
 from core.freshness.budget import Budget
-from core.freshness.findings import ClockRead, Finding, MissedInvalidation
+from core.freshness.findings import ClockRead, Finding, MissedInvalidation, ToldFinding
 from core.freshness.inbox import Inbox
 from core.freshness.judge import Judge, Judgement, Verdict
 from core.freshness.questions import KeyQuestion, Question, Seen
@@ -86,6 +85,8 @@ class Inquiry:
         self.suspects = Suspects(most, hub.audience)
         self._judge = Judge(hub, bus, holds, budget, self._stopping)
         self.findings: deque[Finding] = deque(maxlen=_MOST_FINDINGS)
+        self.told: deque[ToldFinding] = deque(maxlen=_MOST_FINDINGS)
+        """These, and those of the other workers, in the order in which they became known here."""
         self.verdicts: Counter[Verdict] = Counter()
         self._kinds: set[object] = set()
         self.found = 0
@@ -105,13 +106,11 @@ class Inquiry:
         if self._thread is not None:
             self._thread.join(timeout=10)
 
-    def show(self, key: str, text: str) -> None:
-        """Let the browsers of this worker mark the regions that show *key*."""
-        try:
-            parts = self._registry.parse_key(key).parts
-        except InvalidKey:
-            return  # what a user may do is shown in no region
-        self._hub.tell_finding(parts, text)
+    def hear(self, told: ToldFinding) -> None:
+        """Another worker has found something."""
+        self.told.append(told)
+        if self._strict:
+            self._mark(told)
 
     def tell_clock(self, question: Question, seen: Seen) -> None:
         """The answer to *question* depends on the clock."""
@@ -120,8 +119,7 @@ class Inquiry:
         reader = (clocks or readers)[0]
         found = ClockRead(_namespace(question), question.keys[0], reader.label, reader.plugin)
         if found.kind not in self._kinds:
-            self.findings.append(found)
-            self.found += 1
+            self._keep(found)
         self._log_once(found)
 
     def _run_for_ever(self) -> None:
@@ -225,15 +223,20 @@ class Inquiry:
             trace=write.trace or "none",
             line=advise(reader, question, write),
         )
-        self.findings.append(found)
-        self.found += 1
+        self._keep(found)
         self._log_once(found)
+        told = ToldFinding.of(found)
+        self._tell_others([f"{FINDING}{told.encode()}"])
         if self._strict:
+            self._mark(told)
             self._answers.accept(answer, seen.content)
-            self.show(found.key, str(found))
-            self._tell_others([f"{FINDING}{json.dumps([found.key, str(found)])}"])
         else:
             self._heal(answer, write.trace)
+
+    def _keep(self, found: Finding) -> None:
+        self.findings.append(found)
+        self.found += 1
+        self.told.append(ToldFinding.of(found))
 
     def _heal(self, answer: Answer, trace: str) -> None:
         """Name the key that nothing named: every screen and every cache lets go of it."""
@@ -244,6 +247,14 @@ class Inquiry:
             key = answer.question.keys[0]
             log.info("%s is not healed: %s", key, error, extra={"trace": trace})
             self._hub.doubt()
+
+    def _mark(self, told: ToldFinding) -> None:
+        """Let the browsers of this worker mark the regions that show the key."""
+        try:
+            parts = self._registry.parse_key(told.key).parts
+        except InvalidKey:
+            return  # what a user may do is shown in no region
+        self._hub.tell_finding(parts, told.text)
 
     def _log_once(self, found: Finding) -> None:
         if found.kind in self._kinds or len(self._kinds) >= _MOST_KINDS:

@@ -4,6 +4,7 @@ What they show is of other people's work: keys, events, actions, never what a ke
 everybody else these addresses do not exist.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
@@ -14,7 +15,6 @@ from core.errors import BadRequest, NotFound
 from core.explain.chart import chart_of
 from core.explain.reasons import reason
 from core.explain.traces import MOST, Told
-from core.freshness.findings import MissedInvalidation
 
 blueprint = Blueprint("coursewire_explain", __name__, url_prefix="/live")
 
@@ -81,20 +81,9 @@ def why() -> Response:
 
 @blueprint.get("/findings")
 def findings() -> Response:
-    """What the freshness guard of this worker has found, newest first."""
-    found = reversed(current_runtime().freshness.findings)
-    return _answer(
-        {
-            "findings": [
-                {
-                    "key": each.key,
-                    "text": str(each),
-                    "trace": each.trace if isinstance(each, MissedInvalidation) else None,
-                }
-                for each in found
-            ]
-        }
-    )
+    """What the freshness guards of all workers have found since this worker began, newest first."""
+    told = reversed(current_runtime().freshness.told)
+    return _answer({"findings": [asdict(each) for each in told]})
 
 
 def _number(name: str, default: int) -> int:

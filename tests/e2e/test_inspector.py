@@ -162,12 +162,20 @@ def test_in_development_the_page_names_the_region_that_is_stale_and_the_inspecto
         called = page.get_by_role("button", name=f"chapters:list:{COURSE}", exact=True)
         expect(regions.filter(has=called)).to_contain_text("moved")
 
+        found = panel.locator("details", has_text="1 mistake found by the freshness guard")
+        found.locator("summary").press("Enter")
+        expect(found).to_contain_text("Missed invalidation: action 'chapters.link_media' changed")
+        expect(found.get_by_role("code")).to_contain_text("MediaLinked])")
+
         mark.get_by_role("button", name=f"Dismiss what is said of {SUMMARY}").click()
         expect(mark).to_have_count(0)
         panel.get_by_role("button", name="Close the live inspector").press("Escape")
         expect(panel).to_have_count(0)
         page.keyboard.press("Alt+Shift+KeyL")
         expect(panel).to_be_visible()
+        site.link_a_video()
+        found.locator("summary").press("Enter")
+        expect(found).to_contain_text("Found 2 times.")
 
 
 @on_sqlite

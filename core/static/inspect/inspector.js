@@ -4,6 +4,7 @@
  */
 
 import { make } from "../ui/pieces.js";
+import { Findings } from "./findings.js";
 import { Journal } from "./journal.js";
 import { Panel } from "./panel.js";
 import { Reasons } from "./reasons.js";
@@ -20,7 +21,7 @@ import { regionsOf } from "./regions.js";
 export class Inspector {
   #outside;
 
-  /** @type {{panel: Panel, journal: Journal, before: Element | null} | null} */
+  /** @type {{panel: Panel, journal: Journal, findings: Findings, before: Element | null} | null} */
   #open = null;
 
   /** @param {Outside} outside */
@@ -36,8 +37,11 @@ export class Inspector {
   open() {
     if (this.#open !== null) return this.#open.panel.focus();
     const { document, fetch, clock, sights } = this.#outside;
-    const journal = new Journal({ fetch, clock, sights, isHidden: () => document.hidden });
+    const isHidden = () => document.hidden;
+    const journal = new Journal({ fetch, clock, sights, isHidden });
+    const findings = new Findings({ fetch, clock, isHidden });
     const panel = new Panel({
+      findings: findings.element,
       regions: () => regionsOf(document),
       reasons: new Reasons({ fetch }),
       clock,
@@ -45,19 +49,21 @@ export class Inspector {
     });
     journal.changed.subscribe((entries) => panel.show(entries));
     journal.answered.subscribe((status) => panel.answered(status));
-    this.#open = { panel, journal, before: document.activeElement };
+    this.#open = { panel, journal, findings, before: document.activeElement };
     document.body.append(panel.element);
     document.documentElement.dataset["inspecting"] = "";
     journal.start();
+    findings.start();
     panel.focus();
   }
 
   close() {
     if (this.#open === null) return;
-    const { panel, journal, before } = this.#open;
+    const { panel, journal, findings, before } = this.#open;
     this.#open = null;
     const hadFocus = panel.element.contains(this.#outside.document.activeElement);
     journal.stop();
+    findings.stop();
     panel.element.remove();
     delete this.#outside.document.documentElement.dataset["inspecting"];
     if (hadFocus && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });

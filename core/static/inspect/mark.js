@@ -1,4 +1,5 @@
 import { closeButton, icon, make } from "../ui/pieces.js";
+import { paragraphs } from "./finding.js";
 import { style } from "./inspector.js";
 import { regionsOf } from "./regions.js";
 
@@ -25,17 +26,12 @@ export function mark(document, { key, text }) {
  * @param {string} text of the finding: a sentence, what was seen, and lines to write
  */
 function drawn(key, text) {
-  const [what = "", ...rest] = text.split("\n").map((line) => line.trim());
-  const write = rest.filter((line) => line.startsWith("Write: ")).map((line) => line.slice("Write: ".length));
-  const seen = rest.filter((line) => !line.startsWith("Write: ") && !line.startsWith("Trace: "));
   const closing = closeButton(`Dismiss what is said of ${key}`);
   const made = make(
     "div",
     { class: "stale-mark", role: "alert", "data-live-aside": true },
     make("p", { class: "stale-mark-head" }, icon("alert"), make("strong", {}, "This region is stale, and nothing called it"), closing),
-    make("p", {}, what),
-    ...seen.map((line) => make("p", {}, line)),
-    ...write.map((line) => make("p", { class: "stale-mark-write" }, "Write ", make("code", {}, line))),
+    ...paragraphs(text),
   );
   closing.addEventListener("click", () => made.remove());
   return made;

@@ -28,7 +28,7 @@ export class Panel {
   #closing = closeButton("Close the live inspector");
 
   /**
-   * @param {import("./item.js").Outside & {close: () => void}} outside
+   * @param {import("./item.js").Outside & {findings: HTMLElement, close: () => void}} outside
    */
   constructor(outside) {
     this.#outside = outside;
@@ -45,6 +45,7 @@ export class Panel {
         this.#closing,
       ),
       this.#trouble,
+      outside.findings,
       this.#empty,
       this.#list,
     );
