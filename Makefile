@@ -27,7 +27,7 @@ PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --r
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
         alarms audit bench-away bench-docs bench-guard bench-library bench-screen bench-storm chaos \
-        locks venv
+        locks texts venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -96,6 +96,9 @@ bench-guard: $(DEV_STAMP) ## Measure what the freshness guard costs an action: o
 
 audit: $(DEV_STAMP) ## Ask which locked packages have known holes (needs the network; without it, it says so).
 	$(VENV)/bin/python scripts/audit.py
+
+texts: $(DEV_STAMP) ## Bring the catalogues of all languages in step with the texts in the code.
+	COURSEWIRE_PLUGINS=accounts,courses,media,chapters,status,audit $(IN_VENV) flask plugin texts
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv

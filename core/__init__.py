@@ -26,6 +26,7 @@ from core.errors import (
 )
 from core.events import Event
 from core.guards import Guard, public, signed_in, staff_only
+from core.languages import gettext, in_language, later, ngettext
 from core.listeners import Origin
 from core.offload import run_blocking
 from core.plugin import Plugin
@@ -70,7 +71,11 @@ __all__ = [
     "current_throttle",
     "db",
     "emit",
+    "gettext",
+    "in_language",
+    "later",
     "network_of",
+    "ngettext",
     "now",
     "options_asked",
     "public",

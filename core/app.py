@@ -13,13 +13,14 @@ from core.current import EXTENSION
 from core.database import init_database
 from core.errors import SetupError
 from core.explain import commands as explaining
+from core.languages import init_languages
 from core.loader import load_plugins
 from core.plugin import Plugin
 from core.registry import Registry
 from core.runtime import Runtime
 from core.serve import serve_command
 from core.settings import Settings
-from core.web import actions, explain, health, live, metrics, openapi, queries, seen
+from core.web import actions, explain, health, live, metrics, openapi, queries, seen, texts
 from core.web.access_lines import init_access_lines
 from core.web.door import Coursewire, Door
 from core.web.pages import init_pages
@@ -74,16 +75,19 @@ def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
         duration=formats.duration,
         filesize=formats.filesize,
         moment=formats.moment,
+        number=formats.number,
         when=formats.when,
     )
     folders = [str(Path(plugin.root_path) / "templates") for plugin in registry.plugins]
     app.jinja_env.loader = ChoiceLoader(
         [FileSystemLoader([str(_ROOT / "templates")]), FileSystemLoader(folders)]
     )
+    catalogues = [Path(plugin.root_path) / "translations" for plugin in registry.plugins]
+    init_languages(app, settings, [*catalogues, _ROOT / "core" / "translations"])
     init_access_lines(app)
     init_safety(app, settings, registry.plugins)
     init_problems(app)
-    for module in (queries, actions, live, seen, explain, health, metrics, openapi):
+    for module in (queries, actions, live, seen, explain, texts, health, metrics, openapi):
         app.register_blueprint(module.blueprint)
     for plugin in registry.plugins:
         app.register_blueprint(plugin)

@@ -9,7 +9,9 @@
 1. A body is current by the rule of stamps or it is not used; its age plays no part.
 2. A lease and the stamp of what is read under it come from one script, and the read begins after.
 3. Nobody waits while holding a database connection.
-4. While Redis is away, and until what was committed meanwhile is published, nothing kept is used:
+4. Each language has bodies of its own, under a lease of its own: nothing is made in a language
+   that nobody looks in. One key makes them all stale.
+5. While Redis is away, and until what was committed meanwhile is published, nothing kept is used:
    those who ask at the same time share a read of the database, and that is all.
 """
 
@@ -101,13 +103,13 @@ class Cache:
         if not self._settings.cache_bytes:
             return self._read_now(read)
         if bypass or not self._hub.settled:
-            found = self._flights.share((key.text, "now"), lambda: self._read_now(read))
+            found = self._flights.share((key.kept_as, "now"), lambda: self._read_now(read))
             return replace(found, ahead=not self._hub.settled)
         remembered = self._remembered(key, floor)
         if remembered is not None:
             return remembered
         found = self._flights.share(
-            key.text,
+            key.kept_as,
             lambda: self._remembered(key, floor) or self._find_shared(key, read),
         )
         if found.stamp is None or found.stamp.reaches(floor):
@@ -142,7 +144,7 @@ class Cache:
         heard = self._hub.stamp
         if heard is None or not heard.reaches(floor) or not self._hub.settled:
             return None
-        bodies = self._memory.bodies.get(key.text)
+        bodies = self._memory.bodies.get(key.kept_as)
         return None if bodies is None else Found(bodies, heard, source="memory")
 
     def _find_shared(self, key: Key, read: Read) -> Found:
@@ -150,7 +152,7 @@ class Cache:
 
         It may stand still for as long as a lease lasts, when the one who held it has died.
         """
-        keys, name = _depends_on(key), f"{self._build}:{key.text}"
+        keys, name = _depends_on(key), f"{self._build}:{key.kept_as}"
         wait_s, waited_since = _FIRST_WAIT_S, None
         until = self._clock.monotonic() + _LEASES_AWAITED * self._settings.lease_s
         try:
@@ -160,7 +162,8 @@ class Cache:
                 found = self._unpacked(recalled) or self._made(name, recalled, read)
                 if found is not None:
                     heard = Heard(recalled.stamp, outages)
-                    self._memory.bodies.put(key.text, found.bodies, keys, heard, found.bodies.size)
+                    size = found.bodies.size
+                    self._memory.bodies.put(key.kept_as, found.bodies, keys, heard, size)
                     return found
                 waited_since = waited_since or self._clock.monotonic()
                 self._clock.sleep(wait_s)

@@ -6,7 +6,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import text
 
-from core import migrations
+from core import catalogues, migrations
 from core.bus import Notice
 from core.checks import find_warnings
 from core.current import current_runtime
@@ -84,6 +84,33 @@ def check_plugins(strict: bool) -> None:
     if warnings and strict:
         raise click.ClickException("There are warnings, and --strict was said.")
     click.echo(f"{len(plugins)} plugins are well.")
+
+
+@plugin_commands.command("texts")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--language", "-l", "added", multiple=True, help="Begin a catalogue of it: de, pt_BR."
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail if one is not up to date.")
+def update_texts(names: tuple[str, ...], added: tuple[str, ...], check: bool) -> None:
+    """Bring the catalogues of NAMES (core, plugins; else all) in step with the code."""
+    owners = catalogues.owners(current_runtime().registry.plugins)
+    if unknown := sorted(set(names) - {owner.name for owner in owners}):
+        raise click.ClickException(f"There is no plugin '{unknown[0]}' here.")
+    behind = []
+    for owner in owners:
+        if names and owner.name not in names:
+            continue
+        for language in sorted({*owner.languages, *added}):
+            updated = catalogues.update(owner, language)
+            lack = f", {len(updated.missing)} without a translation" if updated.missing else ""
+            click.echo(f"{owner.name:12} {language}: {updated.count} texts{lack}")
+            if updated.missing or updated.is_news:
+                behind.append(f"{owner.name} {language}")
+            if not check:
+                updated.write()
+    if check and behind:
+        raise click.ClickException(f"Not up to date: {', '.join(behind)}. Run: flask plugin texts")
 
 
 @plugin_commands.command("remove")

@@ -1,8 +1,19 @@
-"""How lengths, sizes and times are written on screen: Jinja filters."""
+"""How lengths, sizes, numbers and times are written on screen, by the language at hand.
+
+They are Jinja filters too.
+"""
 
 from datetime import datetime
 
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal
+
+from core.languages import SOURCE, current_locale
+from core.languages import gettext as _
+
+_UNITS = ("KB", "MB", "GB", "TB")
+_SOURCE_DATE, _SOURCE_TIME = "d MMM y", "HH:mm"
+"""Ours, for English: no country's order of day and month can be taken for another's."""
 
 
 def duration(seconds: float | None) -> str:
@@ -18,21 +29,41 @@ def filesize(size_bytes: int | None) -> str:
     """``37 KB`` or ``1.4 GB``, in powers of 1,000; an en dash when it is not known."""
     if size_bytes is None:
         return "–"
-    size = float(size_bytes)
+    if size_bytes < 999.5:
+        return _("%(count)s bytes", count=size_bytes)
+    size = size_bytes / 1000
     for unit in _UNITS:
         if size < 999.5 or unit == _UNITS[-1]:
             break
         size /= 1000
-    return (
-        f"{size:.1f} {unit}" if unit not in ("bytes", "KB") and size < 10 else f"{size:.0f} {unit}"
-    )
+    digits = 1 if unit != "KB" and size < 10 else 0
+    return f"{_decimal(size, digits)} {unit}"
+
+
+def number(count: float) -> str:
+    """``10,000``: with what the language puts between thousands."""
+    return format_decimal(count, locale=current_locale())
 
 
 def when(moment: datetime | None) -> str:
     """``22 Nov 2026``; an en dash when it is not known."""
-    return "–" if moment is None else f"{moment.day} {moment:%b %Y}"
+    if moment is None:
+        return "–"
+    locale = current_locale()
+    form = _SOURCE_DATE if locale.language == SOURCE else "medium"
+    return format_date(moment, form, locale)
 
 
 def moment(point: datetime | None) -> str:
     """``22 Nov 2026, 14:05 UTC``; an en dash when it is not known."""
-    return "–" if point is None else f"{when(point)}, {point:%H:%M} UTC"
+    if point is None:
+        return "–"
+    locale = current_locale()
+    form = _SOURCE_TIME if locale.language == SOURCE else "short"
+    return f"{when(point)}, {format_time(point, form, locale=locale)} UTC"
+
+
+def _decimal(size: float, digits: int) -> str:
+    """Rounded as Python does, so that English stays as programs write it."""
+    form = "0.0" if digits else "0"
+    return format_decimal(round(size, digits), form, current_locale())

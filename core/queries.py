@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
@@ -14,6 +14,7 @@ from core.errors import Fault, InvalidKey, SetupError
 from core.events import Event
 from core.guards import Guard
 from core.keys import KeyParts, Scalar, key_text, split_key
+from core.languages import SOURCE
 from core.parameters import Parameter, parameters_of, return_type_of
 from core.staleness import Answer, E, Staleness
 
@@ -29,11 +30,17 @@ class Key:
     """A key of a known query, with its typed values.
 
     ``values`` holds every parameter by name, options at their defaults included; where the query
-    takes a `Me`, it holds that user's id.
+    takes a `Me`, it holds that user's id. ``language`` is that of its fragments; it is no part of
+    the key, only of what is kept of it.
     """
 
     query: "Query[..., Any]"
     values: Mapping[str, Scalar]
+    language: str = SOURCE
+
+    def in_language(self, language: str) -> "Key":
+        """The same key, shown in *language*."""
+        return self if language == self.language else replace(self, language=language)
 
     @cached_property
     def parts(self) -> KeyParts:
@@ -52,6 +59,11 @@ class Key:
     def text(self) -> str:
         """The text form."""
         return key_text(self.parts)
+
+    @cached_property
+    def kept_as(self) -> str:
+        """What its bodies are called where they are kept: each language has its own."""
+        return self.text if self.language == SOURCE else f"{self.text} {self.language}"
 
     @property
     def path(self) -> str:

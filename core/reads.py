@@ -17,6 +17,7 @@ from core.current import current_runtime
 from core.database import reading
 from core.floors import bypasses_memory, remember_that_it_is_ahead
 from core.freshness.observation import as_part, observing
+from core.languages import in_language
 from core.queries import Key, Part
 from core.stamps import Stamp
 
@@ -59,7 +60,8 @@ class NoFragment(LookupError):
 def read_key(key: Key, floor: Stamp | None) -> Reading | None:
     """Read *key* for the one who asks; ``None`` when they may not, or nothing is there.
 
-    The answer is stamped at *floor* or above. Raises `BadRequest` for a floor that was never given.
+    The answer is in the language of *key*, and stamped at *floor* or above. Raises `BadRequest` for
+    a floor that was never given.
     """
     me = current_me()
     access = access_to(key, me)
@@ -81,7 +83,8 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
     """Read the database now, and make every body of the one result.
 
     Called in an empty context, where no request can be seen: what it makes is given to everybody
-    who may read the key, so it must not depend on who happens to ask first.
+    who may read the key, so it must not depend on who happens to ask first. The query has no
+    language, and so its JSON has none; the fragments are in the key's.
     """
     with app.app_context():
         timer = current_runtime().metrics.query_seconds.labels(key.query.namespace).time()
@@ -89,10 +92,11 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
             result, parts = run_query(key, me)
         data = json.dumps(data_of(key, result, parts), separators=(",", ":"), ensure_ascii=False)
         try:
-            fragments = {
-                access: Body(_render(key, result, parts, access).encode())
-                for access in (Access.VIEW, Access.EDIT)
-            }
+            with in_language(key.language):
+                fragments = {
+                    access: Body(_render(key, result, parts, access).encode())
+                    for access in (Access.VIEW, Access.EDIT)
+                }
         except TemplateNotFound as error:
             if error.name != key.query.template:
                 raise

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from babel import Locale, UnknownLocaleError
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -72,6 +73,17 @@ class Settings(BaseSettings):
     plugins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("accounts", "courses", "media", "chapters", "status"),
         description="Names of the plugins to load, separated by commas.",
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("en", "de"),
+        min_length=1,
+        description="Languages that people are answered in, separated by commas. Texts without a "
+        "translation stay English.",
+    )
+    default_language: str = Field(
+        default="en",
+        description="One of them: for those whose browser asks for none that is offered, and for "
+        "mails to those who never chose.",
     )
     storage: Literal["local", "s3"] = Field(
         default="local",
@@ -330,7 +342,7 @@ class Settings(BaseSettings):
         default=False, description="Demonstration accounts exist (set by `flask serve` only)."
     )
 
-    @field_validator("plugins", "secret_key_fallbacks", "allowed_hosts", mode="before")
+    @field_validator("plugins", "languages", "secret_key_fallbacks", "allowed_hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         if isinstance(value, str):
@@ -348,6 +360,18 @@ class Settings(BaseSettings):
             return f"{_SQLITE}{_ROOT / value.removeprefix(_SQLITE)}"
         return value
 
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                known = str(Locale.parse(name, sep="-")).replace("_", "-") == name
+            except (ValueError, UnknownLocaleError):
+                known = False
+            if not known:
+                raise ValueError(f"“{name}” is no language. Write it as in HTML: de, pt-BR.")
+        return value
+
     @field_validator("upload_dir")
     @classmethod
     def _from_root(cls, value: Path) -> Path:
@@ -355,6 +379,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        if self.default_language not in self.languages:
+            raise ValueError(f"default_language is none of languages: {', '.join(self.languages)}.")
         if self.oidc_issuer and not (self.oidc_client_id and self.public_url):
             raise ValueError("oidc_issuer needs oidc_client_id and public_url beside it.")
         return self

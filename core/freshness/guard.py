@@ -139,7 +139,7 @@ class FreshnessGuard:
         """Somebody was answered *found*, which was looked for since *began*."""
         if not self.running or found.stamp is None:
             return
-        if self._answers.is_noted(key.text, found.bodies):
+        if self._answers.is_noted(key.kept_as, found.bodies):
             return
         question = KeyQuestion(key, me if key.owner_id is not None else None, self._read)
         seen = Seen(content_of(found.bodies), found.bodies.reads, found.bodies)

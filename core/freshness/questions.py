@@ -59,8 +59,8 @@ class KeyQuestion:
 
     @property
     def name(self) -> Hashable:
-        """The key's text form."""
-        return self.key.text
+        """The key, in the language that it was shown in."""
+        return self.key.kept_as
 
     @property
     def keys(self) -> tuple[str, ...]:

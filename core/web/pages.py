@@ -11,12 +11,14 @@ from core.access import Access, current_me
 from core.current import current_runtime
 from core.errors import BadRequest, Forbidden, NotFound, SignInNeeded
 from core.floors import floor_of_cookie
+from core.languages import current_language
 from core.plugin import Page
 from core.queries import Fill, Key, Query
 from core.reads import Reading, access_to, read_key
 from core.registry import Registry
 from core.stamps import Stamp
 from core.web.explain import may_inspect
+from core.web.texts import address_of_texts
 
 
 def init_pages(app: Flask, registry: Registry) -> None:
@@ -35,12 +37,13 @@ def init_pages(app: Flask, registry: Registry) -> None:
 
 def _of_every_page() -> dict[str, Any]:
     """What the layout says to the scripts: who this is, and how much one stream may watch, and
-    whether this one may see why screens move.
+    whether this one may see why screens move; and where their texts are.
     """
     return {
         "me": current_me(),
         "keys_per_stream": current_runtime().settings.keys_per_stream,
         "inspects": may_inspect(),
+        "texts_of_scripts": address_of_texts(),
     }
 
 
@@ -119,6 +122,7 @@ def _read(key: Key) -> Reading | None:
     People cannot mend their cookies: a floor that was never given asks for nothing.
     """
     floor: Stamp | None = g.setdefault("coursewire_floor", floor_of_cookie())
+    key = key.in_language(current_language())
     try:
         return read_key(key, floor)
     except BadRequest:

@@ -11,6 +11,7 @@ from core.current import current_runtime
 from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
 from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
+from core.languages import VARY, current_language, languages
 from core.queries import Key, Query
 from core.reads import NoFragment, Reading, read_key
 from core.throttle import Limit, network_of
@@ -31,12 +32,15 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
         return redirect(f"/q/{key.path}", 308)
     if key.option_pairs:
         _count_search()
-    reading, read_s = _timed(key)
+    accepted = request.accept_mimetypes
+    html = accepted["text/html"] > accepted["application/json"]
+    # JSON has no language: who reads it shares what most others look at.
+    language = current_language() if html else languages().default
+    reading, read_s = _timed(key.in_language(language))
     if reading is None:
         if current_me() is None:
             raise SignInNeeded("Sign in to see this.")
         raise NotFound("There is nothing here, or you may not see it.")
-    html = request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]
     try:
         body = reading.html if html else reading.json
     except NoFragment:
@@ -48,7 +52,7 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     )
     response.set_etag(body.tag)
     response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Accept, Cookie"
+    response.headers["Vary"] = f"Accept, {VARY}"
     response.headers["Live-Key"] = key.text
     response.headers["Live-Access"] = "edit" if reading.access >= Access.EDIT else "view"
     response.headers["Server-Timing"] = (

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import Response, after_this_request
+
 from core import (
     Invalid,
     Me,
@@ -15,6 +17,8 @@ from core import (
     say,
     signed_in,
 )
+from core.languages import gettext as _
+from core.languages import in_language, languages, remember_language
 from plugins.accounts import plugin
 from plugins.accounts.events import AccountChanged
 from plugins.accounts.guards import own_session
@@ -66,11 +70,13 @@ def sign_in(
 
 
 def let_in(user: User, me: Me | None) -> Me:
-    """Begin a session of *user* in this browser, in place of that of *me*."""
+    """Begin a session of *user* in this browser, in place of that of *me*, in their language."""
     if me is not None:
         end_session(me.session_id)
     forget_expired_sessions()
     remember_device(user.email)
+    if user.language in languages().offered:
+        _answer_in(user.language)
     return begin_session(user)
 
 
@@ -81,6 +87,25 @@ def sign_out(me: Me | None) -> None:
         end_session(me.session_id)
     set_cookie("", timedelta(0))
     say("You are signed out.")
+
+
+@plugin.action(guard=public)
+def choose_language(language: str, me: Me | None) -> None:
+    """Be answered in *language* in this browser; who is signed in, in their mails too."""
+    if language not in languages().offered:
+        text = _("Choose one of: %(names)s.", names=", ".join(languages().offered))
+        raise Invalid(text, errors={"language": text})
+    if me is not None:
+        db.session.get_one(User, me.user_id).language = language
+    _answer_in(language)
+    with in_language(language):  # each translation names its own language
+        say(_("The language is English now."))
+
+
+def _answer_in(language: str) -> None:
+    @after_this_request
+    def set_it(response: Response) -> Response:
+        return remember_language(response, language)
 
 
 @plugin.action(guard=signed_in)

@@ -16,6 +16,7 @@ class User(Model):
 
     ``staff`` see and change every course; an ``author`` may add courses of their own. Who was
     ``invited`` has not chosen a name or a password yet; an empty ``password_hash`` fits nothing.
+    ``language`` is the one they chose: for mails, and for the next browser that they sign in with.
     """
 
     __tablename__ = "account_user"
@@ -29,6 +30,7 @@ class User(Model):
     author: Mapped[bool] = mapped_column(default=False)
     disabled: Mapped[bool] = mapped_column(default=False)
     invited: Mapped[bool] = mapped_column(default=False, server_default=false())
+    language: Mapped[str | None] = mapped_column(String(20))
 
 
 class AccountSession(Model):

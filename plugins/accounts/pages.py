@@ -18,7 +18,10 @@ def sign_in_page() -> ResponseReturnValue:
     if current_me() is not None:
         return redirect(next_path)
     provider = current_settings().oidc_name if current_settings().oidc_issuer else None
-    return render_template("accounts/sign_in_page.html", next=next_path, provider=provider)
+    here = own_path(request.full_path.rstrip("?"))
+    return render_template(
+        "accounts/sign_in_page.html", next=next_path, provider=provider, here=here
+    )
 
 
 @plugin.page("/account", guard=signed_in)

@@ -3,6 +3,8 @@
 from flask import current_app
 
 from core import current_settings, db, transaction
+from core.languages import gettext as _
+from core.languages import in_language, later
 from plugins.accounts import plugin
 from plugins.accounts.events import LinkAsked
 from plugins.accounts.links import make_link
@@ -11,25 +13,25 @@ from plugins.accounts.models import LinkKind, User
 from plugins.accounts.public import sends_mail
 
 _SUBJECTS: dict[LinkKind, str] = {
-    "invitation": "You are invited to Coursewire",
-    "reset": "Choose a new password for Coursewire",
+    "invitation": later("You are invited to Coursewire"),
+    "reset": later("Choose a new password for Coursewire"),
 }
 _TEXTS: dict[LinkKind, str] = {
-    "invitation": """\
+    "invitation": later("""\
 You have an account on Coursewire now. Choose your name and a password here:
 
-{link}
+%(link)s
 
 The link works once, within seven days. If you expected no invitation, do nothing.
-""",
-    "reset": """\
+"""),
+    "reset": later("""\
 Somebody asked for a new password for this address. If it was you, choose one here:
 
-{link}
+%(link)s
 
 The link works once, within two hours. If it was somebody else, do nothing: your password stays as
 it is.
-""",
+"""),
 }
 
 
@@ -48,6 +50,13 @@ def mail_the_link(event: LinkAsked) -> None:
         user = db.session.get(User, event.user_id)
         if user is None or user.disabled:
             return
-        email, link = user.email, make_link(user)
+        email, link, language = user.email, make_link(user), _language_of(user)
         kind: LinkKind = "invitation" if user.invited else "reset"
-    send_mail(current_settings(), email, _SUBJECTS[kind], _TEXTS[kind].format(link=link))
+    with in_language(language):
+        subject, text = _(_SUBJECTS[kind]), _(_TEXTS[kind], link=link)
+    send_mail(current_settings(), email, subject, text)
+
+
+def _language_of(user: User) -> str:
+    settings = current_settings()
+    return user.language if user.language in settings.languages else settings.default_language

@@ -29,6 +29,7 @@ from core import (
     say,
     signed_in,
 )
+from core.languages import gettext as _
 
 plugin = Plugin("notes", __name__)
 
@@ -255,7 +256,7 @@ def describe(
 @plugin.action(guard=public)
 def greet(me: Me | None, name: str) -> str:
     """Greet anybody."""
-    say(f"Hello, {name}.")
+    say(_("Hello, %(name)s.", name=name))
     return f"{name} from {me.name if me else 'nobody'}"
 
 

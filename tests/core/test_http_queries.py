@@ -35,7 +35,7 @@ def test_a_query_answers_its_result_with_parts_stamp_key_and_tag(
     assert response.headers["Live-Stamp"] == stamp
     assert response.headers["Live-Access"] == "edit"
     assert response.headers["Cache-Control"] == "private, no-cache"
-    assert response.headers["Vary"] == "Accept, Cookie"
+    assert response.headers["Vary"] == "Accept, Cookie, Accept-Language, Live-Language"
     assert response.headers["ETag"].startswith('"')
 
 

@@ -14,6 +14,7 @@ import { bindTheirs } from "./morph.js";
 import { afterPaint } from "./paint.js";
 import { Pause } from "./pause.js";
 import { Reader } from "./reader.js";
+import { inLanguageOf } from "./language.js";
 import { LiveRegion } from "./region.js";
 import { Session } from "./session.js";
 import { Sights } from "./sights.js";
@@ -28,7 +29,7 @@ const { liveUrl, liveKeys, user } = document.body.dataset;
 const random = Math.random;
 const backoff = fullJitter(random);
 
-const fetch = window.fetch.bind(window);
+const fetch = inLanguageOf(document, window.fetch.bind(window));
 const reader = new Reader({ fetch, clock });
 const store = new Store({ reader, clock, random, backoff });
 const status = new Status(clock);

@@ -1,5 +1,6 @@
 import { Renewal } from "../library/renewal.js";
 import { newId } from "../live/ids.js";
+import { inLanguageOf } from "../live/language.js";
 import { Arrange } from "./arrange.js";
 import { Commands } from "./commands.js";
 import { Dialogs } from "./dialogs.js";
@@ -31,7 +32,7 @@ export function startScreens({ store, announce }) {
     store,
     toasts,
     announce,
-    fetch: window.fetch.bind(window),
+    fetch: inLanguageOf(document, window.fetch.bind(window)),
     online: () => navigator.onLine,
     /** @param {string} url */
     navigate: (url) => window.location.assign(url),
