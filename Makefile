@@ -26,8 +26,8 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        alarms audit bench-away bench-docs bench-guard bench-library bench-screen bench-storm chaos \
-        locks texts venv
+        alarms audit bench-away bench-course bench-docs bench-guard bench-library bench-screen \
+        bench-storm chaos locks texts venv
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -90,6 +90,9 @@ alarms: $(DEV_STAMP) ## Let 10,000 random correct actions be judged: no false al
 
 bench-library: $(DEV_STAMP) ## Measure what a library of 10,000 files and a course of 2,000 links cost. N=20 times each.
 	$(IN_VENV) bench.library
+
+bench-course: $(DEV_STAMP) ## Measure how quick the page of that course is to work on (needs Chromium). ROUNDS=5 visits.
+	$(IN_VENV) bench.course
 
 bench-guard: $(DEV_STAMP) ## Measure what the freshness guard costs an action: off, heal, strict.
 	$(IN_VENV) bench.guard

@@ -141,15 +141,23 @@ def post(large: Large, action: str, **arguments: Any) -> Any:
     return answer
 
 
+def fill_course(database_url: str, folder: Path) -> int:
+    """Fill an empty database with all of it, for a server to show; returns the course's id."""
+    with large_library(database_url, folder) as large:
+        return large.course_id
+
+
 @contextmanager
-def large_library() -> Iterator[Large]:
+def large_library(database_url: str = "", folder: Path | None = None) -> Iterator[Large]:
     """An app on a database of its own, with everything in it, and its owner signed in."""
     with ExitStack() as ending:
-        folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        folder = folder or Path(ending.enter_context(tempfile.TemporaryDirectory()))
         valkey = ending.enter_context(redis_server("valkey"))
         settings = Settings(
             secret_key="bench",  # noqa: S106  nobody else asks this app
-            database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'db.sqlite3'}",
+            database_url=database_url
+            or os.environ.get("DATABASE_URL")
+            or f"sqlite:///{folder / 'db.sqlite3'}",
             redis_url=valkey.url,
             upload_dir=folder / "uploads",
             canary_s=0,

@@ -1,12 +1,12 @@
 """Redirects go to our own pages only."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import request
 
 
 def own_path(*candidates: str | None) -> str:
-    """The path and query of the first candidate that is a page of ours; ``/`` when none is.
+    """The first candidate that is a page of ours, without its host; ``/`` when none is.
 
     A candidate is a path or a full address of this host. ``//host``, backslashes and control
     characters are what browsers read as another host, so they are nobody's page.
@@ -25,5 +25,5 @@ def own_path(*candidates: str | None) -> str:
             continue
         if not parts.path.startswith("/") or parts.path.startswith("//"):
             continue
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return urlunsplit(parts._replace(scheme="", netloc=""))
     return "/"

@@ -1,5 +1,7 @@
 """The screens of chapters. They open in a dialog over the course, and stand alone without one."""
 
+from collections.abc import Sequence
+
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -41,6 +43,33 @@ def link_page(course_id: int) -> ResponseReturnValue:
     )
 
 
+@plugin.page("/courses/<int:course_id>/actions", guard=course_access, needs=Access.EDIT)
+def actions_page(course_id: int) -> ResponseReturnValue:
+    """What can be done with the video that ``link_id`` names, or the chapter ``chapter_id``.
+
+    Scripts open the same as a menu.
+    """
+    link_id = request.args.get("link_id", type=int)
+    chapter_id = request.args.get("chapter_id", type=int)
+    with reading():
+        chapters = chapters_list(course_id)
+    for chapter in chapters:
+        video = next((each for each in chapter.videos if each.link_id == link_id), None)
+        if video is None and chapter.id != chapter_id:
+            continue
+        order = [each.link_id for each in chapter.videos] if video else [c.id for c in chapters]
+        up, down = _steps(order, video.link_id if video else chapter.id)
+        return render_template(
+            "chapters/actions_page.html",
+            chapter=chapter,
+            video=video,
+            up=up,
+            down=down,
+            elsewhere=len(chapters) > 1,
+        )
+    raise NotFound("What this was about was removed meanwhile. Go back to the course.")
+
+
 @plugin.page("/chapters/links/<int:link_id>/move", guard=link_access, needs=Access.EDIT)
 def move_page(link_id: int) -> ResponseReturnValue:
     """The chapters of a course, to move a video to."""
@@ -72,6 +101,15 @@ def move_chapter_page(chapter_id: int) -> ResponseReturnValue:
     if here is None:
         raise NotFound("This chapter was removed meanwhile. Go back to the course and look again.")
     return render_template("chapters/move_chapter_page.html", chapter=here, chapters=chapters)
+
+
+def _steps(order: Sequence[int], moved: int) -> tuple[int | str | None, int | None]:
+    """What *moved* follows when it goes one step up (“”: nothing), and one down; ``None``: it is at
+    that end already.
+    """
+    at = order.index(moved)
+    up = None if at == 0 else order[at - 2] if at > 1 else ""
+    return up, order[at + 1] if at + 1 < len(order) else None
 
 
 def _move_page(

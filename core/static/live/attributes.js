@@ -1,5 +1,5 @@
 // What scripts and people set on elements, of which the server knows nothing.
-const OURS = new Set(["aria-busy", "aria-invalid", "data-theirs"]);
+const OURS = new Set(["aria-busy", "aria-expanded", "aria-invalid", "data-theirs"]);
 const SCRIPT_CLASS = "live-changed";
 
 /**

@@ -11,7 +11,9 @@ export function focusOn(element) {
   element.focus();
   if (document.activeElement === element) return true;
   const menu = element.closest("[popover]");
-  const opener = menu?.id && document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  const opener = menu?.id
+    ? document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`)
+    : menu?.previousElementSibling;
   if (!(opener instanceof HTMLElement)) return false;
   opener.focus();
   return document.activeElement === opener;

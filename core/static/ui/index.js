@@ -7,6 +7,7 @@ import { Dialogs } from "./dialogs.js";
 import { Forms } from "./forms.js";
 import { Options } from "./options.js";
 import { Picker } from "./picker.js";
+import { RowMenu } from "./row_menu.js";
 import { Selection } from "./selection.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Toasts } from "./toasts.js";
@@ -46,7 +47,7 @@ export function startScreens({ store, announce }) {
   };
   const commands = new Commands(around);
   const outside = { ...around, commands };
-  const screens = [Picker, Dialogs, Options, Forms, Selection, Arrange, Shortcuts].map((Screen) => new Screen(outside));
+  const screens = [Picker, Dialogs, Options, Forms, RowMenu, Selection, Arrange, Shortcuts].map((Screen) => new Screen(outside));
   for (const screen of [toasts, commands, ...screens]) screen.bind();
   new Renewal({ ...around, now: () => performance.now() }).bind();
   const left = toasts.showLeft((undo) => commands.offer(undo));
