@@ -8,7 +8,7 @@ travels: ``actions`` → ``writes`` → ``transactions`` → ``outbox`` → ``re
 from core.access import Access, Me, current_me
 from core.actions import Upload
 from core.app import create_app
-from core.current import current_settings, current_throttle
+from core.current import current_rates, current_settings, current_throttle
 from core.database import Model, UtcDateTime, db, now, reading, writing
 from core.errors import (
     BadRequest,
@@ -36,7 +36,7 @@ from core.signing import signer
 from core.staleness import Params
 from core.throttle import Limit, Tries, network_of
 from core.transactions import emit, say, transaction, undone_by
-from core.web.pages import options_asked
+from core.web.pages import may_view, options_asked
 
 __all__ = [
     "Access",
@@ -67,6 +67,7 @@ __all__ = [
     "UtcDateTime",
     "create_app",
     "current_me",
+    "current_rates",
     "current_settings",
     "current_throttle",
     "db",
@@ -74,6 +75,7 @@ __all__ = [
     "gettext",
     "in_language",
     "later",
+    "may_view",
     "network_of",
     "ngettext",
     "now",

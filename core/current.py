@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 if TYPE_CHECKING:
+    from core.rates import Rates
     from core.runtime import Runtime
     from core.settings import Settings
     from core.throttle import Throttle
@@ -26,3 +27,8 @@ def current_settings() -> "Settings":
 def current_throttle() -> "Throttle":
     """How often something may be tried in the app at hand; ask it outside of transactions."""
     return current_runtime().throttle
+
+
+def current_rates() -> "Rates":
+    """How often something may be asked of this worker; counted in its own memory."""
+    return current_runtime().rates

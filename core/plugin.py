@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from core.access import Access, Me
 from core.actions import Action
+from core.current import current_runtime
+from core.entries import Entries
 from core.events import Event
 from core.guards import Decide, Guard, GuardExtension
 from core.listeners import Listen, Listener
@@ -242,6 +244,11 @@ class Plugin(Blueprint):
         """Called by `Guard.extend`."""
         self._refuse_when_frozen(f"The extension of guard '{extension.guard.name}'")
         self.guard_extensions.append(extension)
+
+    @property
+    def entries(self) -> Entries:
+        """What this plugin keeps in Redis for a while, in the app at hand."""
+        return current_runtime().entries[self.name]
 
     @property
     def stalenesses(self) -> Iterator[Staleness]:

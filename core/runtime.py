@@ -14,6 +14,7 @@ from core.bus import Bus
 from core.cache import Cache
 from core.canary import Canary
 from core.database import now, reading, release_session
+from core.entries import Entries
 from core.errors import BusUnavailable, Fault, SetupError
 from core.flights import Flights
 from core.floors import allows_memory, floors_of_request
@@ -60,6 +61,7 @@ class Runtime:
         self.bus = Bus(settings, metrics=self.metrics)
         self.throttle = Throttle(self.bus)
         self.rates = Rates()
+        self.entries = {each.name: Entries(self.bus, each.name) for each in registry.plugins}
         self.relay = Relay(app, self)
         self.hub = Hub(
             self.bus,

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         default=5.0, gt=0, description="Longest wait for a connection or for SQLite's write lock."
     )
     plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("accounts", "courses", "media", "chapters", "status"),
+        default=("accounts", "courses", "media", "chapters", "presence", "status"),
         description="Names of the plugins to load, separated by commas.",
     )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(

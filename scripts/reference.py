@@ -34,7 +34,7 @@ from core.telemetry.metrics import Declared, Metrics  # noqa: E402
 PAGE = ROOT / "docs" / "reference.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OUR_COMMANDS = ("serve", "db", "plugin", "live")
-FIRST_PARTY = ("accounts", "courses", "media", "chapters", "status")
+FIRST_PARTY = ("accounts", "courses", "media", "chapters", "presence", "status")
 
 SERVER_VARIABLES = {
     "PORT": "Port to listen on: 8000 unless told otherwise.",

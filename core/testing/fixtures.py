@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def coursewire_plugins() -> "Sequence[str | Plugin]":
     """The plugins of the site: names, or `Plugin` objects. Override it; this is the default."""
-    return ("accounts", "courses", "media", "chapters", "status")
+    return ("accounts", "courses", "media", "chapters", "presence", "status")
 
 
 @pytest.fixture(scope="session")

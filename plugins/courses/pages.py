@@ -30,7 +30,7 @@ def learn_page(course_id: int) -> ResponseReturnValue:
 
 @plugin.page("/courses/<int:course_id>/edit", guard=course_access, needs=Access.EDIT)
 def edit_page(course_id: int) -> ResponseReturnValue:
-    """A course as those who build it see it; slot ``courses.edit``."""
+    """A course as those who build it see it; slots ``courses.edit``, ``-side`` and ``-team``."""
     return _course_page("courses/edit_page.html", course_id)
 
 
