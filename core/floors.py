@@ -29,7 +29,7 @@ _AHEAD_S = 10
 def floor_of_header() -> Stamp | None:
     """The floor in the header of this request; raises `BadRequest` for a text that is no stamp."""
     header = request.headers.get(HEADER)
-    if not header:
+    if header is None:
         return None
     try:
         return Stamp.parse(header)

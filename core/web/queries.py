@@ -14,6 +14,7 @@ from core.keys import MAX_KEY_BYTES
 from core.languages import VARY, current_language, languages
 from core.queries import Key, Query
 from core.reads import NoFragment, Reading, read_key
+from core.stamps import Stamp
 from core.throttle import Limit, network_of
 
 blueprint = Blueprint("coursewire_queries", __name__)
@@ -27,6 +28,9 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     if query is None:
         raise NotFound(f"No plugin has a query {plugin}/{name}. See /openapi.json.")
     g.coursewire_namespace = query.namespace
+    if current_me() is None and not query.guard.asks_anonymous:
+        raise SignInNeeded("Sign in to see this.")
+    floor = floor_of_header()
     key = _key_of_request(query, _raw_segments())
     if list(request.args.items(multi=True)) != key.option_pairs:
         return redirect(f"/q/{key.path}", 308)
@@ -36,7 +40,7 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     html = accepted["text/html"] > accepted["application/json"]
     # JSON has no language: who reads it shares what most others look at.
     language = current_language() if html else languages().default
-    reading, read_s = _timed(key.in_language(language))
+    reading, read_s = _timed(key.in_language(language), floor)
     if reading is None:
         if current_me() is None:
             raise SignInNeeded("Sign in to see this.")
@@ -63,9 +67,9 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     return response.make_conditional(request)
 
 
-def _timed(key: Key) -> tuple[Reading | None, float]:
+def _timed(key: Key, floor: Stamp | None) -> tuple[Reading | None, float]:
     """What is read of *key*, and how long that took, as a part of the write that called for it."""
-    runtime, floor = current_runtime(), floor_of_header()
+    runtime = current_runtime()
     told = runtime.hub.traces.at(floor) if floor is not None else None
     if floor is not None:
         g.coursewire_trace = told.notice.trace if told is not None else None
