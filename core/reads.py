@@ -90,7 +90,7 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
         timer = current_runtime().metrics.query_seconds.labels(key.query.namespace).time()
         with timer, observing() as sight, reading():
             result, parts = run_query(key, me)
-        data = json.dumps(data_of(key, result, parts), separators=(",", ":"), ensure_ascii=False)
+        data = json_of(key, result, parts)
         try:
             with in_language(key.language):
                 fragments = {
@@ -101,15 +101,22 @@ def make_bodies(app: Flask, key: Key, me: Me | None) -> Bodies:
             if error.name != key.query.template:
                 raise
             fragments = {}
-        return Bodies(Body(data.encode()), fragments, sight.reads)
+        return Bodies(Body(data), fragments, sight.reads)
+
+
+def json_of(key: Key, result: Any, parts: Mapping[str, Any]) -> bytes:
+    """The result as JSON, with its parts as further members."""
+    data = key.query.result_type.dump_json(result)
+    for part in current_runtime().registry.parts_of(key.query):
+        value = part.result_type.dump_json(parts[part.name])
+        comma = b"" if data == b"{}" else b","
+        data = b'%b%b"%b":%b}' % (data[:-1], comma, part.name.encode(), value)
+    return data
 
 
 def data_of(key: Key, result: Any, parts: Mapping[str, Any]) -> Any:
-    """The result with its parts as further members, in plain JSON types."""
-    data = key.query.result_type.dump_python(result, mode="json")
-    for part in current_runtime().registry.parts_of(key.query):
-        data[part.name] = part.result_type.dump_python(parts[part.name], mode="json")
-    return data
+    """The same in plain JSON types."""
+    return json.loads(json_of(key, result, parts))
 
 
 def run_query(key: Key, me: Me | None) -> tuple[Any, dict[str, Any]]:

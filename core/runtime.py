@@ -24,9 +24,10 @@ from core.guards import Guard
 from core.hub import Hub
 from core.keys import access_key
 from core.memory import Memory, session_name
+from core.pieces import Pieces
 from core.plugin import Identity
 from core.rates import Rates
-from core.reads import make_bodies
+from core.reads import make_bodies, render_fragment
 from core.registry import Registry
 from core.relay import Relay
 from core.rounds import Rounds
@@ -75,6 +76,7 @@ class Runtime:
         shared = Shared(self.bus, self.hub, settings, build)
         self.memory = Memory(self.hub, shared, settings.cache_memory_bytes)
         self.cache = Cache(self.bus, self.hub, self.memory, settings, build, metrics=self.metrics)
+        self.pieces = Pieces(render_fragment)
         self._flights: Flights[Any] = Flights()
         self.freshness = FreshnessGuard(
             app, self, lambda key, me: Context().run(make_bodies, app, key, me)

@@ -1,11 +1,12 @@
 """Pages: guarded routes, and the regions and slots of their templates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
+from pydantic import BaseModel
 
 from core.access import Access, current_me
 from core.current import current_runtime
@@ -32,6 +33,7 @@ def init_pages(app: Flask, registry: Registry) -> None:
     app.jinja_env.globals["region"] = region
     app.jinja_env.globals["slot"] = slot
     app.jinja_env.globals["may_view"] = may_view
+    app.jinja_env.globals["piece"] = piece
     app.context_processor(_of_every_page)
 
 
@@ -79,6 +81,11 @@ def slot(name: str, **params: Any) -> Markup:
     """The regions that plugins show in the slot *name*; *params* supply their parameters."""
     fills = current_runtime().registry.fills_of(name)
     return Markup("\n").join(_filled(fill, params) for fill in fills)
+
+
+def piece(template: str, result: BaseModel, **more: Hashable) -> Markup:
+    """*template* for one row of a long list; see `core.pieces`."""
+    return current_runtime().pieces.piece(template, result, **more)
 
 
 def options_asked(query: Query[..., Any]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What can be read about chapters, and what they add to courses and to the library."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Select, select
 
 from core import Event, NotFound, Params, db
 from plugins.chapters import plugin
+from plugins.chapters.contents import chapters_of
 from plugins.chapters.events import (
     ChapterAdded,
     ChapterRemoved,
@@ -22,7 +22,6 @@ from plugins.chapters.views import (
     ChapterUse,
     ChapterView,
     LibraryPanel,
-    LinkedVideo,
     PanelRow,
     PickerPage,
     PickerRow,
@@ -43,10 +42,8 @@ from plugins.media.events import (
 from plugins.media.models import Media
 from plugins.media.public import (
     IN_LIBRARY,
-    VIDEO_COLUMNS,
     Search,
     Shelf,
-    captions_of,
     search_media,
 )
 from plugins.media.queries import media_usage
@@ -68,13 +65,13 @@ IN_THE_COURSE = (
 @plugin.query("list", guard=course_access, stale_on=IN_THE_COURSE)
 def chapters_list(course_id: int) -> list[ChapterView]:
     """The chapters of a course with their videos, for those who edit them."""
-    return _chapters_of(course_id)
+    return chapters_of(course_id)
 
 
 @plugin.query("outline", guard=course_access, stale_on=IN_THE_COURSE)
 def chapters_outline(course_id: int) -> list[ChapterView]:
     """The chapters of a course with their videos, for those who learn from them."""
-    return _chapters_of(course_id)
+    return chapters_of(course_id)
 
 
 @courses_detail.part(
@@ -82,7 +79,7 @@ def chapters_outline(course_id: int) -> list[ChapterView]:
 )
 def course_chapters(course_id: int) -> list[ChapterView]:
     """The chapters of a course with their videos."""
-    return _chapters_of(course_id)
+    return chapters_of(course_id)
 
 
 def courses_using(event: MediaRenamed | MediaChanged) -> Iterable[Params]:
@@ -266,37 +263,3 @@ def _among(use: Standing, kind: Kind, here: Select[int]) -> list[ColumnElement[b
 def _linked(found: Shelf, here: Select[int]) -> set[int]:
     ids = [media.id for media in found.rows]
     return set(db.session.scalars(here.where(ChapterMedia.media_id.in_(ids))))
-
-
-def _chapters_of(course_id: int) -> list[ChapterView]:
-    """Three statements, however many chapters and videos there are."""
-    linked = (
-        select(
-            ChapterMedia.chapter_id,
-            ChapterMedia.id.label("link_id"),
-            ChapterMedia.position,
-            *VIDEO_COLUMNS,
-        )
-        .join(Media, Media.id == ChapterMedia.media_id)
-        .join(Chapter, Chapter.id == ChapterMedia.chapter_id)
-        .where(Chapter.course_id == course_id)
-    )
-    captions = captions_of(linked.with_only_columns(Media.id))
-    videos: dict[int, list[LinkedVideo]] = defaultdict(list)
-    for row in db.session.execute(linked.order_by(ChapterMedia.position)):
-        videos[row.chapter_id].append(
-            LinkedVideo.of_row(
-                row, captions.get(row.id, ()), link_id=row.link_id, position=row.position
-            )
-        )
-    chapters = db.session.scalars(
-        select(Chapter).where(Chapter.course_id == course_id).order_by(Chapter.position)
-    )
-    return [
-        ChapterView.of(
-            chapter,
-            duration_s=round(sum(video.duration_s or 0 for video in videos[chapter.id]), 3),
-            videos=videos[chapter.id],
-        )
-        for chapter in chapters
-    ]

@@ -4,6 +4,7 @@ in many chapters."""
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field
+from sqlalchemy import Row
 
 from plugins.chapters.models import Chapter
 from plugins.media.views import VideoView
@@ -30,8 +31,10 @@ class ChapterHead(BaseModel):
     position: int
 
     @classmethod
-    def of(cls, chapter: Chapter, **more: Any) -> Self:
-        """The view of *chapter*; *more* fills the fields that a subclass adds."""
+    def of(cls, chapter: Chapter | Row[Any], **more: Any) -> Self:
+        """The view of *chapter*, or of a row with its columns; *more* fills the fields that a
+        subclass adds.
+        """
         return cls(
             id=chapter.id,
             course_id=chapter.course_id,

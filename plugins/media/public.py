@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, StringConstraints
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -92,19 +93,25 @@ VIDEO_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
 """What `VideoView.of_row` needs: a course of thousands of videos is read without objects."""
 
 
-def captions_of(media_ids: Select[int]) -> dict[int, list[Caption]]:
-    """The captions of the videos that *media_ids* selects, in one statement, by video."""
-    found: dict[int, list[Caption]] = defaultdict(list)
-    for caption in db.session.scalars(
-        select(Caption).where(Caption.media_id.in_(media_ids)).order_by(Caption.language)
-    ):
-        found[caption.media_id].append(caption)
-    return found
+def captions_of(media_ids: Select[int]) -> dict[int, tuple[Row[Any], ...]]:
+    """The captions of the videos that *media_ids* selects, in one statement: rows, by video."""
+    rows: Sequence[Any] = db.session.execute(
+        select(Caption.media_id, Caption.language, Caption.sha256, Caption.cues, Caption.is_default)
+        .where(Caption.media_id.in_(media_ids))
+        .order_by(Caption.media_id, Caption.language)
+    ).all()
+    return {id_: tuple(own) for id_, own in groupby(rows, lambda row: row.media_id)}
 
 
 def load_captions(rows: Collection[Media]) -> None:
     """Load the captions of all *rows*, a page of them, in one statement, for their views."""
-    found = captions_of(select(Media.id).where(Media.id.in_({media.id for media in rows})))
+    found: dict[int, list[Caption]] = defaultdict(list)
+    for caption in db.session.scalars(
+        select(Caption)
+        .where(Caption.media_id.in_({media.id for media in rows}))
+        .order_by(Caption.language)
+    ):
+        found[caption.media_id].append(caption)
     for media in rows:
         set_committed_value(media, "captions", found[media.id])
 

@@ -74,8 +74,10 @@ class CaptionView(BaseModel):
     is_default: bool
 
     @classmethod
-    def of(cls, caption: Caption) -> Self:
-        """The view of *caption*; other captions have another address, so that players notice."""
+    def of(cls, caption: Caption | Row[Any]) -> Self:
+        """The view of *caption*, or of a row of `public.captions_of`; other captions have another
+        address, so that players notice.
+        """
         return cls(
             language=caption.language,
             name=language_name(caption.language),
@@ -113,7 +115,9 @@ class VideoView(BaseModel):
         return cls.of_row(media, media.captions, **more)
 
     @classmethod
-    def of_row(cls, media: Media | Row[Any], captions: Sequence[Caption], **more: Any) -> Self:
+    def of_row(
+        cls, media: Media | Row[Any], captions: Sequence[Caption | Row[Any]], **more: Any
+    ) -> Self:
         """The same of a row of `public.VIDEO_COLUMNS`, with its captions."""
         elsewhere = embedded(media.url) if media.url else None
         return cls(

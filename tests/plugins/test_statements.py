@@ -125,6 +125,26 @@ def test_the_large_course_shows_everything(owner: FlaskClient, sizes: list[list[
     assert read(owner, "media/list", search="film")["total"] == LIBRARY + 1
 
 
+def test_one_change_of_a_large_course_renders_one_chapter_anew(
+    app: Flask, owner: FlaskClient, sizes: list[list[int]]
+) -> None:
+    course_id, chapter_id, _ = sizes[1]
+    pieces = app.extensions["coursewire"].pieces
+
+    def fragment() -> str:
+        address = f"/q/chapters/list/{course_id}"
+        return owner.get(address, headers={"Accept": "text/html"}).get_data(as_text=True)
+
+    before, made = fragment(), pieces.made
+    act(owner, "chapters/rename", chapter_id=chapter_id, title="Renamed", was={"title": "C"})
+    after = fragment()
+
+    assert pieces.made - made == 2  # for those who may edit, and for those who may not
+    assert (before.count("<bdi>C</bdi>"), after.count("<bdi>C</bdi>")) == (CHAPTERS, CHAPTERS - 1)
+    assert after.count("<bdi>Renamed</bdi>") == 1
+    assert after.count('id="link-') == LINKS
+
+
 def test_writing_costs_the_same_in_a_large_course(
     app: Flask, owner: FlaskClient, sizes: list[list[int]]
 ) -> None:
