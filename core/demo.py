@@ -15,6 +15,7 @@ SIGN_INS = (
     "owner@example.test    password demo    may do everything",
     "editor@example.test   password demo    may edit the course",
     "viewer@example.test   password demo    may look",
+    "admin@example.test    password demo    looks after the site: /status",
 )
 
 

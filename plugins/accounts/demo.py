@@ -12,19 +12,21 @@ _METHOD = "scrypt:32768:8:1"  # everybody knows the password: no need to spend t
 
 @plugin.demo
 def demo_accounts() -> None:
-    """An owner, an editor and a viewer."""
+    """An owner, an editor, a viewer, and one who looks after the site."""
     password_hash = generate_password_hash(_PASSWORD, _METHOD)
     db.session.add_all(
         User(
             email=f"{role}@example.test",
             name=name,
             password_hash=password_hash,
-            author=role != "viewer",
+            author=role in ("owner", "editor"),
+            staff=role == "admin",
         )
         for role, name in (
             ("owner", "Olive Owner"),
             ("editor", "Edgar Editor"),
             ("viewer", "Vera Viewer"),
+            ("admin", "Ada Admin"),
         )
     )
     db.session.flush()
