@@ -145,7 +145,7 @@ def test_in_development_the_page_names_the_region_that_is_stale_and_the_inspecto
         steps = linked.get_by_role("list", name="Its way").get_by_role("listitem")
         expect(steps.filter(has_text="painted")).to_contain_text("on this page")
         expect(steps.filter(has_text=f"chapters:list:{COURSE}: ")).to_contain_text(
-            re.compile(r"200 from (memory|the cache|database), .* in the server")
+            re.compile(r"200 from (memory|the cache|the database), .* in the server")
         )
         names = steps.locator("b").all_inner_texts()
         order = ["committed", "published", "heard", "written", "delivered", "read", "painted"]

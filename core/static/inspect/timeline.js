@@ -59,12 +59,14 @@ function onThisPage({ frame, arrived, reads, state, ms }) {
   ];
 }
 
+/** Where an answer came from, as `Server-Timing` calls it. @type {Record<string, string>} */
+const PLACES = { redis: "the cache", database: "the database", memory: "memory" };
+
 /** @param {Trip} trip */
 function inWords({ status, source, server_ms, ms }) {
   if (status === 0) return "no answer";
-  const what = status === 304 ? "304, it is the same" : String(status);
-  const from = source ? ` from ${source === "redis" ? "the cache" : source}` : "";
-  return `${what}${from}, ${whole(ms)} ms (${whole(server_ms)} in the server)`;
+  const from = source ? ` from ${PLACES[source] ?? source}` : "";
+  return `${status}${from}, ${whole(ms)} ms (${whole(server_ms)} in the server)`;
 }
 
 /** @param {number} streams @param {boolean} isOurs whether this page was told by somebody */
