@@ -14,6 +14,7 @@ from core.bus import Bus
 from core.cache import Cache
 from core.canary import Canary
 from core.database import now, reading, release_session
+from core.deltas import Deltas
 from core.entries import Entries
 from core.errors import BusUnavailable, Fault, SetupError
 from core.flights import Flights
@@ -76,6 +77,7 @@ class Runtime:
         shared = Shared(self.bus, self.hub, settings, build)
         self.memory = Memory(self.hub, shared, settings.cache_memory_bytes)
         self.cache = Cache(self.bus, self.hub, self.memory, settings, build, metrics=self.metrics)
+        self.deltas = Deltas()
         self.pieces = Pieces(render_fragment)
         self._flights: Flights[Any] = Flights()
         self.freshness = FreshnessGuard(

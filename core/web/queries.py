@@ -7,7 +7,10 @@ from flask import Blueprint, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from core.access import Access, current_me
+from core.bodies import Body
 from core.current import current_runtime
+from core.deltas import HEADER as DELTA
+from core.deltas import LINES
 from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
 from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
@@ -64,7 +67,25 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     )
     if reading.stamp is not None:
         response.headers["Live-Stamp"] = str(reading.stamp)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    if html and response.status_code == 200:
+        _shorten(response, body)
+    return response
+
+
+def _shorten(response: Response, body: Body) -> None:
+    """Send only what the asker does not hold, who says that they can do with it."""
+    deltas = current_runtime().deltas
+    deltas.remember(body)
+    if request.headers.get(DELTA) != LINES:
+        return
+    found = deltas.between(request.if_none_match.as_set(include_weak=True), body)
+    if found is not None:
+        response.set_data(found)
+        response.content_type = "application/json"
+        response.headers[DELTA] = LINES
+        # The ETag is that of the whole: nobody on the way may keep this under it.
+        response.headers["Cache-Control"] = "no-store"
 
 
 def _timed(key: Key, floor: Stamp | None) -> tuple[Reading | None, float]:

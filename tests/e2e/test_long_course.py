@@ -115,3 +115,32 @@ def test_without_scripts_a_page_offers_what_the_menu_does(
     page.get_by_role("button", name="Actions for chapter “Basics”").click()
     page.get_by_role("button", name="Move chapter down").click()
     expect(page.locator(".chapter h3").first).to_have_text("Part 1")
+
+
+def test_of_a_long_course_only_what_is_new_is_sent(
+    open_as: OpenAs, site: Site, long_course: Course
+) -> None:
+    page = live(open_as("editor", f"/courses/{long_course.id}/edit"))
+    title = page.locator(f"#chapter-{long_course.chapter_id} h3")
+    answers: list[tuple[bool, int]] = []
+    is_read = re.compile(rf"/q/chapters/list/{long_course.id}")
+
+    was = "Basics"
+    for number in range(20):  # as many workers have to meet what they have not sent yet
+        with page.expect_response(is_read) as read, site.client("owner") as owner:
+            body = {"chapter_id": long_course.chapter_id, "title": f"Take {number}"}
+            owner.post(
+                "/a/chapters/rename", json={**body, "was": {"title": was}}
+            ).raise_for_status()
+        was = str(body["title"])
+        expect(title).to_have_text(was)
+        answers.append(("live-delta" in read.value.headers, len(read.value.body())))
+        if answers[-1][0]:
+            break
+
+    whole, delta = answers[0], answers[-1]
+    assert not whole[0]
+    assert delta[0]
+    assert delta[1] < whole[1] / 10
+    expect(page.locator(".chapter")).to_have_count(CHAPTERS)
+    expect(page.locator(".videos .row")).to_have_count(3)

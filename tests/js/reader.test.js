@@ -59,6 +59,34 @@ test("a body comes with its key, stamp, ETag and rights", async () => {
   });
 });
 
+test("of what it holds it makes what is new", async () => {
+  const delta = JSON.stringify(["<p>new</p>", [1, 2], "", [0, 1]]);
+  const held = "<p>old</p>\n<p>😀</p>\n<p>c</p>";
+  const headers = { ...HEADERS, "Live-Delta": "lines" };
+
+  const read = await reader(answer(200, headers, delta)).read("/q", { etag: '"e0"', held });
+
+  assert.equal(asked[0]?.init.headers["Live-Delta"], "lines");
+  assert.equal(/** @type {any} */ (read).html, "<p>new</p>\n<p>😀</p>\n<p>c</p>\n\n<p>old</p>");
+  assert.equal(/** @type {any} */ (read).etag, '"e1"');
+});
+
+test("what holds nothing asks for the whole, and takes it where the server sends it", async () => {
+  await reader(answer(200, HEADERS, "<p>new</p>")).read("/q", { etag: '"e0"' });
+  const read = await reader(answer(200, HEADERS, "<p>new</p>")).read("/q", { etag: '"e0"', held: "<p>old</p>" });
+
+  assert.equal(asked[0]?.init.headers["Live-Delta"], undefined);
+  assert.equal(/** @type {any} */ (read).html, "<p>new</p>");
+});
+
+test("a delta that breaks off is a failure", async () => {
+  const headers = { ...HEADERS, "Live-Delta": "lines" };
+
+  const read = await reader(answer(200, headers, '["<p>')).read("/q", { etag: '"e0"', held: "" });
+
+  assert.deepEqual(read, { kind: "failed", status: 0, retry_ms: 0 });
+});
+
 test("while Redis is away a body has no stamp", async () => {
   const { "Live-Stamp": _, ...headers } = HEADERS;
 

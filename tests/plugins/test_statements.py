@@ -12,6 +12,7 @@ from plugins.chapters.models import Chapter, ChapterMedia
 from plugins.courses.models import Course, CourseMember
 from plugins.media.models import Media, folded
 from tests.conftest import act
+from tests.core.test_deltas import applied
 from tests.plugins.story import add_videos, react, read, statements_of
 
 CHAPTERS, LINKS, LIBRARY = 200, 2_000, 10_000
@@ -143,6 +144,32 @@ def test_one_change_of_a_large_course_renders_one_chapter_anew(
     assert (before.count("<bdi>C</bdi>"), after.count("<bdi>C</bdi>")) == (CHAPTERS, CHAPTERS - 1)
     assert after.count("<bdi>Renamed</bdi>") == 1
     assert after.count('id="link-') == LINKS
+
+
+def test_a_browser_that_holds_the_last_fragment_is_sent_what_is_new(
+    owner: FlaskClient, sizes: list[list[int]]
+) -> None:
+    course_id, chapter_id, _ = sizes[1]
+    address, html = f"/q/chapters/list/{course_id}", {"Accept": "text/html"}
+    first = owner.get(address, headers=html)
+    act(owner, "chapters/rename", chapter_id=chapter_id, title="Renamed", was={"title": "C"})
+    asks = {**html, "If-None-Match": first.headers["ETag"], "Live-Delta": "lines"}
+
+    whole = owner.get(address, headers=html)
+    delta = owner.get(address, headers=asks)
+    same = owner.get(address, headers={**asks, "If-None-Match": whole.headers["ETag"]})
+    unknown = owner.get(address, headers={**asks, "If-None-Match": '"0"'})
+
+    assert "Live-Delta" not in whole.headers
+    assert delta.headers["Live-Delta"] == "lines"
+    assert delta.headers["Cache-Control"] == "no-store"
+    for header in ("ETag", "Live-Stamp", "Live-Key", "Live-Access"):
+        assert delta.headers[header] == whole.headers[header]
+    assert len(delta.data) < len(whole.data) / 50
+    assert applied(first.text, delta.get_json()) == whole.text
+    assert (same.status_code, same.data) == (304, b"")
+    assert unknown.text == whole.text
+    assert not {"Live-Delta"} & {*dict(same.headers), *dict(unknown.headers)}
 
 
 def test_writing_costs_the_same_in_a_large_course(

@@ -76,13 +76,14 @@ export class Entry {
   /**
    * A read begins: whatever is wanted now, it will see.
    *
-   * @returns {{floor: Stamp | null, etag: string | null}} its conditions
+   * @returns {{floor: Stamp | null, etag: string | null, held: string | null}} its conditions
    */
   begin() {
     this.reading = true;
     this.#asked = this.#wanted;
     this.#wanted = null;
-    return { floor: higher(this.stamp, this.#asked?.floor ?? null), etag: this.body?.etag ?? null };
+    const { etag = null, html: held = null } = this.body ?? {};
+    return { floor: higher(this.stamp, this.#asked?.floor ?? null), etag, held };
   }
 
   /**

@@ -1,5 +1,6 @@
 /** One read of one address under `/q/`, and what its answer means. */
 
+import { applied } from "./delta.js";
 import { retryAfter } from "./retry_after.js";
 import { Signal } from "./signal.js";
 import { Stamp } from "./stamps.js";
@@ -47,14 +48,16 @@ export class Reader {
    * Never rejects: what can go wrong is an answer too.
    *
    * @param {string} path
-   * @param {{floor?: Stamp | null, etag?: string | null}} [conditions]
+   * @param {{floor?: Stamp | null, etag?: string | null, held?: string | null}} [conditions] held: the html
+   *   with that ETag; of another one that is long, the server then sends only the lines that are new
    * @returns {Promise<Answer>}
    */
-  async read(path, { floor = null, etag = null } = {}) {
+  async read(path, { floor = null, etag = null, held = null } = {}) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "text/html" };
     if (floor !== null) headers["Live-Floor"] = String(floor);
     if (etag !== null) headers["If-None-Match"] = etag;
+    if (etag !== null && held !== null) headers["Live-Delta"] = "lines";
     // A read that hangs would block its key for ever, since reads of one key are never parallel.
     const deadline = new AbortController();
     const cancel = this.#clock.after(LONGEST_READ_MS, () => deadline.abort());
@@ -69,7 +72,7 @@ export class Reader {
         signal: deadline.signal,
       });
       how = { status: response.status, ...timing(response.headers.get("Server-Timing") ?? "") };
-      return await understand(response, floor !== null, this.#clock.wall());
+      return await understand(response, floor !== null, this.#clock.wall(), held);
     } catch {
       return { kind: "failed", status: 0, retry_ms: 0 };
     } finally {
@@ -90,9 +93,10 @@ function timing(header) {
  * @param {Response} response
  * @param {boolean} withFloor
  * @param {number} wall milliseconds since 1970
+ * @param {string | null} held
  * @returns {Promise<Answer>}
  */
-async function understand(response, withFloor, wall) {
+async function understand(response, withFloor, wall, held) {
   const stamp = Stamp.parse(response.headers.get("Live-Stamp"));
   const key = response.headers.get("Live-Key");
   if (response.status === 304) return { kind: "same", stamp };
@@ -101,7 +105,7 @@ async function understand(response, withFloor, wall) {
     return {
       kind: "fresh",
       key,
-      html: await response.text(),
+      html: await htmlOf(response, held),
       stamp,
       etag: response.headers.get("ETag"),
       access: response.headers.get("Live-Access") ?? "view",
@@ -111,4 +115,13 @@ async function understand(response, withFloor, wall) {
   if (response.status === 401) return { kind: "signed-out" };
   if (response.status === 400 && withFloor) return { kind: "bad-floor" };
   return { kind: "failed", status: response.status, retry_ms: retryAfter(response, wall) };
+}
+
+/**
+ * @param {Response} response
+ * @param {string | null} held
+ */
+async function htmlOf(response, held) {
+  if (held === null || response.headers.get("Live-Delta") === null) return response.text();
+  return applied(held, await response.json());
 }
