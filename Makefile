@@ -101,7 +101,7 @@ audit: $(DEV_STAMP) ## Ask which locked packages have known holes (needs the net
 	$(VENV)/bin/python scripts/audit.py
 
 texts: $(DEV_STAMP) ## Bring the catalogues of all languages in step with the texts in the code.
-	COURSEWIRE_PLUGINS=accounts,courses,media,chapters,status,audit $(IN_VENV) flask plugin texts
+	COURSEWIRE_PLUGINS=$$(ls plugins | grep -v '^__' | paste -s -d , -) $(IN_VENV) flask plugin texts
 
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv

@@ -72,6 +72,7 @@ def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
         )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters.update(
+        decimal=formats.decimal,
         duration=formats.duration,
         filesize=formats.filesize,
         moment=formats.moment,

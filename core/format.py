@@ -45,6 +45,11 @@ def number(count: float) -> str:
     return format_decimal(count, locale=current_locale())
 
 
+def decimal(value: float, digits: int) -> str:
+    """``12.30``: always so many *digits* behind the point, or what the language has for one."""
+    return format_decimal(value, f"#,##0.{'0' * digits}", current_locale())
+
+
 def when(moment: datetime | None) -> str:
     """``22 Nov 2026``; an en dash when it is not known."""
     if moment is None:

@@ -82,6 +82,7 @@ def init_languages(app: Flask, settings: Settings, folders: Iterable[Path]) -> N
         direction=current_direction,
         languages_offered=lambda: {name: name_of(name) for name in languages().offered},
     )
+    app.jinja_env.filters["translated"] = translated
     app.after_request(_tell_language)
 
 
@@ -132,6 +133,11 @@ def later(text: str) -> str:
     For texts that are declared when a module is imported, and nobody has asked yet.
     """
     return text
+
+
+def translated(text: str | None) -> str | None:
+    """A *text* that somewhere in the code is marked with `later`; data, so it is no markup."""
+    return gettext(text) if text else text
 
 
 def name_of(language: str) -> str:
