@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from core.access import Access, Me
 from core.errors import Invalid
 from core.guards import Guard
+from core.languages import gettext as _
 from core.parameters import Parameter, explain, parameters_of, plain_type, return_type_of
 
 P = ParamSpec("P")
@@ -107,7 +108,9 @@ class Action(Generic[P, R]):
             for step in path[:4]:
                 child = place.setdefault(step, {})
                 if not isinstance(child, dict):
-                    raise Invalid("A field was sent in two forms.", errors={name: "Send it once."})
+                    raise Invalid(
+                        _("A field was sent in two forms."), errors={name: _("Send it once.")}
+                    )
                 place = child
             place[last] = form.getlist(name) if name in lists else form[name]
             if name in optional and place[last] == "":
@@ -117,7 +120,9 @@ class Action(Generic[P, R]):
             if parameter.annotation is Upload:
                 upload = files.get(parameter.name)
                 if upload is None or not upload.filename:
-                    raise Invalid("No file was sent.", errors={parameter.name: "Choose a file."})
+                    raise Invalid(
+                        _("No file was sent."), errors={parameter.name: _("Choose a file.")}
+                    )
                 arguments[parameter.name] = upload
         return arguments
 
@@ -137,10 +142,16 @@ class Action(Generic[P, R]):
             model = self.body_type.model_validate(body, strict=strict)
         except ValidationError as error:
             errors = explain(error)
-            named = f"Check: {', '.join(sorted(errors))}."
-            what = f" {next(iter(errors.values()))}" if len(errors) == 1 else ""
-            raise Invalid(f"{named}{what} Nothing was saved.", errors=errors) from None
+            raise Invalid(_check(errors), errors=errors) from None
         return {p.name: getattr(model, p.name) for p in self.fields}
+
+
+def _check(errors: Mapping[str, str]) -> str:
+    fields = ", ".join(sorted(errors))
+    if len(errors) == 1:
+        (what,) = errors.values()
+        return _("Check: %(fields)s. %(what)s Nothing was saved.", fields=fields, what=what)
+    return _("Check: %(fields)s. Nothing was saved.", fields=fields)
 
 
 def _is_list(annotation: Any) -> bool:

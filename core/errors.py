@@ -23,6 +23,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.languages import gettext, later
+
 
 class CoursewireError(Exception):
     """The root of the tree."""
@@ -98,7 +100,7 @@ class Problem(CoursewireError):
     """
 
     status = 500
-    title = "Something went wrong"
+    title = later("Something went wrong")
 
     def __init__(
         self,
@@ -115,14 +117,18 @@ class Problem(CoursewireError):
         self.fields = fields
 
     def as_json(self) -> dict[str, object]:
-        """The members of the problem object, without those that are empty."""
+        """The members of the problem object, without those that are empty.
+
+        Texts are put into the language at hand where they are not yet: one that was raised where
+        there is none, such as in a query, is marked with `later`.
+        """
         body: dict[str, object] = {
-            "title": self.title,
+            "title": gettext(self.title),
             "status": self.status,
-            "detail": self.detail,
+            "detail": gettext(self.detail),
         }
         if self.errors:
-            body["errors"] = self.errors
+            body["errors"] = {name: gettext(text) for name, text in self.errors.items()}
         return body | self.fields
 
 
@@ -130,60 +136,60 @@ class BadRequest(Problem):
     """The address, a header or the body cannot be read."""
 
     status = 400
-    title = "The request cannot be read"
+    title = later("The request cannot be read")
 
 
 class SignInNeeded(Problem):
     """Nobody is signed in."""
 
     status = 401
-    title = "Sign in first"
+    title = later("Sign in first")
 
 
 class Forbidden(Problem):
     """The user may look at this and not change it."""
 
     status = 403
-    title = "Not allowed"
+    title = later("Not allowed")
 
 
 class NotFound(Problem):
     """Not there, or not for this user to see: the two answer alike."""
 
     status = 404
-    title = "Not found"
+    title = later("Not found")
 
 
 class Conflict(Problem):
     """Somebody else changed it meanwhile, or it is in use."""
 
     status = 409
-    title = "Changed meanwhile"
+    title = later("Changed meanwhile")
 
 
 class TooLarge(Problem):
     """More bytes than the settings allow."""
 
     status = 413
-    title = "Too large"
+    title = later("Too large")
 
 
 class Invalid(Problem):
     """A field is not as it must be; ``errors`` says which and what to do."""
 
     status = 422
-    title = "Check what you entered"
+    title = later("Check what you entered")
 
 
 class TooMany(Problem):
     """More requests than the settings allow."""
 
     status = 429
-    title = "Too many requests"
+    title = later("Too many requests")
 
 
 class Unavailable(Problem):
     """Something that is needed does not answer."""
 
     status = 503
-    title = "Not available right now"
+    title = later("Not available right now")

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.access import Me
+from core.languages import gettext as _
+from core.languages import later
 
 _STRICT = ConfigDict(strict=True)
 _DatabaseInt = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -99,28 +101,28 @@ def explain(error: ValidationError) -> dict[str, str]:
         path = ".".join(str(step) for step in item["loc"]) or "body"
         ours = _SENTENCES.get(item["type"])
         # Only ours have places to fill; a pattern in pydantic's may have braces of its own.
-        told = ours.format_map(item.get("ctx", {})) if ours else item["msg"] + "."
+        told = _(ours).format_map(item.get("ctx", {})) if ours else item["msg"] + "."
         found.setdefault(path, told)
     return found
 
 
 _SENTENCES = {
-    "missing": "This is needed.",
-    "extra_forbidden": "This field is not known; remove it.",
-    "string_too_short": "This must not be empty.",
-    "string_too_long": "This is too long; {max_length} characters are the most.",
-    "string_pattern_mismatch": "This is not written as it has to be.",
-    "too_short": "Choose at least {min_length}.",
-    "too_long": "These are too many; {max_length} are the most at once.",
-    "int_type": "This must be a whole number.",
-    "int_parsing": "This must be a whole number.",
-    "int_from_float": "This must be a whole number.",
-    "string_type": "This must be text.",
-    "list_type": "This must be a list.",
-    "bool_type": "This must be true or false.",
-    "literal_error": "This must be one of: {expected}.",
-    "less_than": "This must be less than {lt}.",
-    "greater_than_equal": "This must be {ge} or more.",
+    "missing": later("This is needed."),
+    "extra_forbidden": later("This field is not known; remove it."),
+    "string_too_short": later("This must not be empty."),
+    "string_too_long": later("This is too long; {max_length} characters are the most."),
+    "string_pattern_mismatch": later("This is not written as it has to be."),
+    "too_short": later("Choose at least {min_length}."),
+    "too_long": later("These are too many; {max_length} are the most at once."),
+    "int_type": later("This must be a whole number."),
+    "int_parsing": later("This must be a whole number."),
+    "int_from_float": later("This must be a whole number."),
+    "string_type": later("This must be text."),
+    "list_type": later("This must be a list."),
+    "bool_type": later("This must be true or false."),
+    "literal_error": later("This must be one of: {expected}."),
+    "less_than": later("This must be less than {lt}."),
+    "greater_than_equal": later("This must be {ge} or more."),
 }
 
 

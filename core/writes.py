@@ -18,6 +18,7 @@ from core.actions import Action
 from core.current import current_runtime
 from core.database import db, gave_way, reading
 from core.errors import Forbidden, Invalid, NotFound, SignInNeeded
+from core.languages import gettext as _
 from core.outbox import ActionAnswer, OutboxEvent
 from core.stamps import Stamp
 from core.transactions import Undo, Work, transaction
@@ -79,7 +80,7 @@ def _run(
     answer: ActionAnswer | None,
 ) -> Outcome:
     complete = action.prepared(arguments)
-    for _ in range(_ATTEMPTS - 1):
+    for _attempt in range(_ATTEMPTS - 1):
         try:
             return _run_once(action, arguments, complete, me, answer)
         except DBAPIError as error:
@@ -124,10 +125,10 @@ def check_access(action: Action[..., Any], access: Access, me: Me | None) -> Non
     if access >= action.needs:
         return
     if me is None:
-        raise SignInNeeded("Sign in first; then try again. Nothing was saved.")
+        raise SignInNeeded(_("Sign in first; then try again. Nothing was saved."))
     if access is Access.NONE:
-        raise NotFound("This is gone, or you may not see it. Nothing was saved.")
-    raise Forbidden("You may look at this and not change it. Ask an owner of the course.")
+        raise NotFound(_("This is gone, or you may not see it. Nothing was saved."))
+    raise Forbidden(_("You may look at this and not change it. Ask an owner of the course."))
 
 
 def _earlier(answer: ActionAnswer) -> Outcome | None:
@@ -142,7 +143,7 @@ def _earlier(answer: ActionAnswer) -> Outcome | None:
             return None
         if row.request_hash != answer.request_hash:
             raise Invalid(
-                "This Idempotency-Key was used for another request. Use a new one for each."
+                _("This Idempotency-Key was used for another request. Use a new one for each.")
             )
         found = dict(row.answer)
         published = not _is_owed(session, str(found["trace"]))

@@ -16,7 +16,9 @@ from core.actions import Action
 from core.current import current_runtime
 from core.errors import BadRequest, Invalid, InvalidKey, NotFound, Problem
 from core.floors import remember_floor
+from core.format import number
 from core.keys import ACCESS, KeyParts, split_key
+from core.languages import gettext as _
 from core.reads import access_to
 from core.throttle import Limit, network_of
 from core.web.problems import FORM_TYPES, wants_json
@@ -37,10 +39,6 @@ the rest."""
 _RESULTS = {401: "refused", 403: "refused", 404: "refused", 409: "conflict", 429: "refused"}
 
 _MINUTE_S = 60
-_TOO_OFTEN = (
-    "More came from {} within a minute than the {:,} changes that are taken. Nothing was saved; "
-    "wait a minute, then try again."
-)
 
 
 @blueprint.post("/a/<plugin>/<name>")
@@ -70,9 +68,18 @@ def _count_request(me: Me | None) -> None:
     rates, settings = runtime.rates, runtime.settings
     if me is not None:
         limit = Limit("actions", settings.actions_per_user, _MINUTE_S)
-        rates.count(limit, str(me.user_id), _TOO_OFTEN.format("you", settings.actions_per_user))
+        words = _(
+            "More came from you within a minute than the %(count)s changes that are taken. Nothing "
+            "was saved; wait a minute, then try again.",
+            count=number(limit.tries),
+        )
+        rates.count(limit, str(me.user_id), words)
     limit = Limit("actions-address", settings.actions_per_address, _MINUTE_S)
-    words = _TOO_OFTEN.format("your network", settings.actions_per_address)
+    words = _(
+        "More came from your network within a minute than the %(count)s changes that are taken. "
+        "Nothing was saved; wait a minute, then try again.",
+        count=number(limit.tries),
+    )
     rates.count(limit, network_of(request.remote_addr or ""), words)
 
 

@@ -13,6 +13,7 @@ from core.current import current_runtime
 from core.errors import BadRequest, Forbidden, NotFound, SignInNeeded
 from core.floors import floor_of_cookie
 from core.languages import current_language
+from core.languages import gettext as _
 from core.plugin import Page
 from core.queries import Fill, Key, Query
 from core.reads import Reading, access_to, read_key
@@ -145,12 +146,14 @@ def _guarded(page: Page) -> Callable[..., ResponseReturnValue]:
         access = current_runtime().grant(page.guard, me, arguments)
         if access < page.needs:
             if me is None:
-                raise SignInNeeded("Sign in to see this page.")
+                raise SignInNeeded(_("Sign in to see this page."))
             if access is Access.NONE:
                 raise NotFound(
-                    "There is nothing at this address, or you may not see it. Check the address."
+                    _("There is nothing at this address, or you may not see it. Check the address.")
                 )
-            raise Forbidden("You may look at this and not change it. Ask an owner of the course.")
+            raise Forbidden(
+                _("You may look at this and not change it. Ask an owner of the course.")
+            )
         return page.view(**arguments)
 
     return answer

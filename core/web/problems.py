@@ -19,6 +19,7 @@ from core.errors import (
     SignInNeeded,
     Unavailable,
 )
+from core.languages import gettext, later
 from core.web.access_lines import told_path
 from core.web.redirects import own_path
 
@@ -50,7 +51,7 @@ def answer_problem(problem: Problem) -> ResponseReturnValue:
     if wants_json():
         return problem_response(problem)
     if request.path.startswith("/a/"):
-        flash(problem.detail, "problem")
+        flash(gettext(problem.detail), "problem")
         # A body that was not read so far is not read for this.
         chosen = request.form.get("_next") if "form" in vars(request) else None
         return redirect(own_path(chosen, request.referrer), 303)
@@ -106,27 +107,33 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _integrity_error(error: IntegrityError) -> ResponseReturnValue:
     log.warning("A write met another one: %s", error.orig)
     return answer_problem(
-        Conflict("Somebody else changed this at the same moment. Nothing was saved; try again.")
+        Conflict(
+            later("Somebody else changed this at the same moment. Nothing was saved; try again.")
+        )
     )
 
 
 def _out_of_range(error: DataError | OverflowError) -> ResponseReturnValue:
     """PostgreSQL refuses such a value; Python's SQLite driver cannot even hand it over."""
     log.warning("The database refused a value: %s", getattr(error, "orig", error))
-    return answer_problem(Invalid("A value is out of range. Nothing was saved."))
+    return answer_problem(Invalid(later("A value is out of range. Nothing was saved.")))
 
 
 def _database_away(error: Exception) -> ResponseReturnValue:
     log.error("The database does not answer: %s", error)
     return answer_problem(
-        Unavailable("The database does not answer. Nothing was saved; try again in a moment.")
+        Unavailable(
+            later("The database does not answer. Nothing was saved; try again in a moment.")
+        )
     )
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     log.error("%s %s failed", request.method, told_path(), exc_info=error)
     return answer_problem(
-        _of_status(500, "Something broke on our side. Nothing was saved; try again in a moment.")
+        _of_status(
+            500, later("Something broke on our side. Nothing was saved; try again in a moment.")
+        )
     )
 
 
@@ -140,15 +147,17 @@ def _of_status(status: int, detail: str) -> Problem:
 
 
 _TITLES = {
-    405: "Not possible here",
-    408: "Too slow",
-    414: "Address too long",
-    415: "Not a format we read",
+    405: later("Not possible here"),
+    408: later("Too slow"),
+    414: later("Address too long"),
+    415: later("Not a format we read"),
 }
 _WORDS = {
-    404: "There is nothing at this address, or you may not see it. Check the address.",
-    405: "This address does not take that kind of request.",
-    408: "This took too long to arrive. Nothing was saved; try again on a better connection.",
-    413: "This is larger than what is accepted here. Nothing was saved.",
-    415: "Send JSON (application/json) or a form.",
+    404: later("There is nothing at this address, or you may not see it. Check the address."),
+    405: later("This address does not take that kind of request."),
+    408: later(
+        "This took too long to arrive. Nothing was saved; try again on a better connection."
+    ),
+    413: later("This is larger than what is accepted here. Nothing was saved."),
+    415: later("Send JSON (application/json) or a form."),
 }

@@ -15,6 +15,7 @@ from core.errors import BadRequest, InvalidKey, NotFound, SignInNeeded
 from core.floors import floor_of_header
 from core.keys import MAX_KEY_BYTES
 from core.languages import VARY, current_language, languages
+from core.languages import gettext as _
 from core.queries import Key, Query
 from core.reads import NoFragment, Reading, read_key
 from core.stamps import Stamp
@@ -46,8 +47,8 @@ def answer(plugin: str, name: str, rest: str = "") -> ResponseReturnValue:  # no
     reading, read_s = _timed(key.in_language(language), floor)
     if reading is None:
         if current_me() is None:
-            raise SignInNeeded("Sign in to see this.")
-        raise NotFound("There is nothing here, or you may not see it.")
+            raise SignInNeeded(_("Sign in to see this."))
+        raise NotFound(_("There is nothing here, or you may not see it."))
     try:
         body = reading.html if html else reading.json
     except NoFragment:
@@ -118,7 +119,7 @@ def _count_search() -> None:
     runtime, me = current_runtime(), current_me()
     limit = Limit("searches", runtime.settings.searches_per_user, 60)
     whom = str(me.user_id) if me is not None else network_of(request.remote_addr or "")
-    runtime.rates.count(limit, whom, "You search too quickly. Wait a minute, then search again.")
+    runtime.rates.count(limit, whom, _("You search too quickly. Wait a minute, then search again."))
 
 
 def _key_of_request(query: Query[..., object], segments: list[str]) -> Key:
@@ -127,7 +128,7 @@ def _key_of_request(query: Query[..., object], segments: list[str]) -> Key:
     if takes_me and len(segments) == len(query.required) - 1:
         me = current_me()
         if me is None:
-            raise SignInNeeded("Sign in to see this.")
+            raise SignInNeeded(_("Sign in to see this."))
         segments = [str(me.user_id), *segments]
     if len(segments) != len(query.required):
         count = len(query.required)

@@ -15,6 +15,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from core.current import current_settings
 from core.errors import BadRequest, Fault, Forbidden, SetupError
+from core.languages import later
 from core.plugin import Plugin
 from core.settings import Settings
 from core.web.uploads import UploadRequest
@@ -71,7 +72,7 @@ def refuse_other_hosts() -> None:
     """
     allowed = current_settings().allowed_hosts
     if allowed and request.path not in _PROBES and not host_is_trusted(request.host, allowed):
-        raise BadRequest("This site is not served under that name. Use its own address.")
+        raise BadRequest(later("This site is not served under that name. Use its own address."))
 
 
 def refuse_other_sites() -> None:
@@ -85,7 +86,9 @@ def refuse_other_sites() -> None:
         origin = request.headers.get("Origin")
         same = origin is None or _host_of(origin) == request.host
     if not same:
-        raise Forbidden("This request came from another site. It was refused; nothing was saved.")
+        raise Forbidden(
+            later("This request came from another site. It was refused; nothing was saved.")
+        )
 
 
 def read_body_in_turns() -> None:

@@ -64,7 +64,7 @@ def sign_in(
     # The hash may have changed since it was compared.
     if user is None or prepared is None or user.password_hash != prepared or user.disabled:
         raise Invalid(
-            "E-mail or password is wrong. Check both, then try again.", title="Not signed in"
+            _("E-mail or password is wrong. Check both, then try again."), title=_("Not signed in")
         )
     return AccountView.of(let_in(user, me))
 
@@ -86,7 +86,7 @@ def sign_out(me: Me | None) -> None:
     if me is not None:
         end_session(me.session_id)
     set_cookie("", timedelta(0))
-    say("You are signed out.")
+    say(_("You are signed out."))
 
 
 @plugin.action(guard=public)
@@ -131,7 +131,7 @@ def ready_password(password: str, new_password: str) -> NewPassword:
     """Raises `Invalid` for a new password that is soon guessed, `TooMany` for too many wrong."""
     me = current_me()
     if me is None:
-        raise SignInNeeded("Sign in first; then try again. Nothing was saved.")
+        raise SignInNeeded(_("Sign in first; then try again. Nothing was saved."))
     check_password(new_password, me.email, me.name, field="new_password")
     return NewPassword(fitting_hash(me.email, password), hash_password(new_password))
 
@@ -146,11 +146,11 @@ def change_password(
     """Choose another password: every other session ends, and this one gets another token."""
     user = db.session.get_one(User, me.user_id)
     if prepared.fits is None or user.password_hash != prepared.fits:
-        text = "This is not your password."
-        raise Invalid(f"{text} Nothing was saved.", errors={"password": text})
+        text = _("This is not your password.")
+        raise Invalid(_("%(text)s Nothing was saved.", text=text), errors={"password": text})
     set_password(user, prepared.new_hash)
     let_in(user, None)
-    say("Your password is changed. Everywhere else you are signed out.")
+    say(_("Your password is changed. Everywhere else you are signed out."))
 
 
 def set_password(user: User, password_hash: str) -> None:
@@ -166,11 +166,15 @@ def end_one(me: Me, session_id: int) -> None:
     end_session(session_id)
     if session_id == me.session_id:
         set_cookie("", timedelta(0))
-    say("That browser is signed out.")
+    say(_("That browser is signed out."))
 
 
 @plugin.action(guard=signed_in)
 def end_others(me: Me) -> None:
     """End every session but this one."""
     ended = end_sessions_of(me.user_id, but=me.session_id)
-    say("No other browser was signed in." if not ended else "All other browsers are signed out.")
+    say(
+        _("No other browser was signed in.")
+        if not ended
+        else _("All other browsers are signed out.")
+    )

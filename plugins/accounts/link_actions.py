@@ -13,6 +13,7 @@ from core import (
     reading,
     say,
 )
+from core.languages import gettext as _
 from plugins.accounts import plugin
 from plugins.accounts.actions import let_in, set_password
 from plugins.accounts.events import AccountChanged, LinkAsked
@@ -37,7 +38,7 @@ def count_asking(email: str) -> None:
     account, network = normal_email(email), network_of(request.remote_addr or "")
     here, everywhere, whole = _ASKED
     current_throttle().take(
-        "Too many links were asked for. Look into your mail, or wait an hour and try again.",
+        _("Too many links were asked for. Look into your mail, or wait an hour and try again."),
         (here, f"{account} {network}"),
         (whole, network),
         (everywhere, account),
@@ -48,12 +49,12 @@ def count_asking(email: str) -> None:
 def ask_for_link(email: Email, prepared: None) -> None:  # noqa: ARG001  it has counted
     """Mail a link to choose a password by; the answer is the same when no account has *email*."""
     if not sends_mail():
-        raise Invalid("This site sends no mail. Ask the people who run it for a link.")
+        raise Invalid(_("This site sends no mail. Ask the people who run it for a link."))
     user = find_user(email)
     known = user is not None and not user.disabled
     kind: LinkKind = "invitation" if user is not None and user.invited else "reset"
     emit(LinkAsked(user_id=user.id if user is not None and known else None, kind=kind))
-    say("If this address has an account, a mail with a link is on its way to it.")
+    say(_("If this address has an account, a mail with a link is on its way to it."))
 
 
 def hash_of_reset(link: str, password: str) -> str:
@@ -71,7 +72,7 @@ def reset_password(
     user = use_link("reset", link)
     set_password(user, prepared)
     remember_device(user.email)
-    say("Your password is changed, and every browser is signed out. Sign in with the new one.")
+    say(_("Your password is changed, and every browser is signed out. Sign in with the new one."))
 
 
 def hash_of_first(link: str, name: str, password: str) -> str:
@@ -92,7 +93,7 @@ def accept_invitation(
     user.name, user.invited = name, False
     set_password(user, prepared)
     emit(AccountChanged(user_id=user.id))
-    say(f"Welcome, {name}.")
+    say(_("Welcome, %(name)s.", name=name))
     return AccountView.of(let_in(user, me))
 
 

@@ -13,6 +13,7 @@ from itsdangerous import BadData
 from sqlalchemy import delete, select
 
 from core import Invalid, current_settings, db, now, signer
+from core.languages import gettext as _
 from plugins.accounts.models import AccountLink, LinkKind, User
 
 LIFETIMES: dict[LinkKind, timedelta] = {
@@ -66,8 +67,8 @@ def use_link(kind: LinkKind, text: str) -> User:
 def no_such_link() -> Invalid:
     """What is said of a link that was used, is too old, or was never given."""
     return Invalid(
-        "This link was used, or is too old. Ask for another one; nothing was saved.",
-        title="A link of no use",
+        _("This link was used, or is too old. Ask for another one; nothing was saved."),
+        title=_("A link of no use"),
     )
 
 

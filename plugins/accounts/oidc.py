@@ -31,6 +31,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from core import Problem, current_settings, signer
+from core.languages import gettext as _
 from plugins.accounts.cookies import set_cookie
 
 _COOKIE = "coursewire_provider"
@@ -70,11 +71,11 @@ def finish() -> tuple[Claims, str]:
     """Who came back from the provider, and where they were going. Raises `Problem`."""
     state, nonce, verifier, next_path = _begun()
     if not compare_digest(request.args.get("state", "").encode(), state.encode()):
-        raise failed("This sign-in did not begin in this browser.")
+        raise failed(_("This sign-in did not begin in this browser."))
     if request.args.get("iss", current_settings().oidc_issuer) != current_settings().oidc_issuer:
-        raise failed("The answer is not the provider's.")
+        raise failed(_("The answer is not the provider's."))
     if "code" not in request.args:
-        raise failed("The provider did not let you in.")
+        raise failed(_("The provider did not let you in."))
     try:
         token = _client().fetch_token(
             _endpoint("token_endpoint"),
@@ -85,7 +86,7 @@ def finish() -> tuple[Claims, str]:
         return _verified(str(token["id_token"]), nonce), next_path
     except (AuthlibBaseError, JoseError, requests.RequestException, LookupError, ValueError) as why:
         log.warning("A sign-in with the provider failed: %s", type(why).__name__)
-        raise failed("The provider's answer could not be verified.") from None
+        raise failed(_("The provider's answer could not be verified.")) from None
 
 
 def forget(response: Response) -> Response:
@@ -95,7 +96,9 @@ def forget(response: Response) -> Response:
 
 def failed(why: str) -> Problem:
     """What a person is told when it did not work out."""
-    problem = Problem(f"{why} Begin again, or sign in with a password.", title="Not signed in")
+    problem = Problem(
+        _("%(why)s Begin again, or sign in with a password.", why=why), title=_("Not signed in")
+    )
     problem.status = 400
     return problem
 
@@ -106,7 +109,7 @@ def _begun() -> list[str]:
             request.cookies.get(_COOKIE, ""), max_age=_MINUTES * 60
         )
     except BadData:
-        raise failed("This sign-in took too long, or did not begin in this browser.") from None
+        raise failed(_("This sign-in took too long, or did not begin in this browser.")) from None
     return found
 
 
@@ -190,7 +193,7 @@ def _endpoint(name: str) -> str:
         return _safe(str(_provider().about()[name]))
     except (requests.RequestException, LookupError, ValueError) as why:
         log.warning("The provider cannot be asked: %s", type(why).__name__)
-        raise failed("The provider does not answer.") from None
+        raise failed(_("The provider does not answer.")) from None
 
 
 def _fetched(address: str) -> dict[str, Any]:

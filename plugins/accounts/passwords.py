@@ -6,6 +6,7 @@ from functools import cache
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from core import Invalid, run_blocking
+from core.languages import gettext as _
 
 MIN_LENGTH = 12
 MAX_LENGTH = 1024
@@ -50,8 +51,11 @@ def check_password(password: str, *about: str, field: str = "password") -> None:
     if len(password) < MIN_LENGTH:
         raise _refused(
             field,
-            f"Use {MIN_LENGTH} characters or more. A few words that do not belong "
-            "together are easily kept in mind.",
+            _(
+                "Use %(count)s characters or more. A few words that do not belong together are "
+                "easily kept in mind.",
+                count=MIN_LENGTH,
+            ),
         )
     words = {word for text in about for word in re.findall(r"\w{3,}", text.casefold())}
     left = password.casefold()
@@ -60,19 +64,23 @@ def check_password(password: str, *about: str, field: str = "password") -> None:
     if len(left) < MIN_LENGTH // 2:
         raise _refused(
             field,
-            "This says little but your own name or address. Choose something that "
-            "nobody who knows you would try.",
+            _(
+                "This says little but your own name or address. Choose something that nobody who "
+                "knows you would try."
+            ),
         )
     if run_blocking(_score, password[:_LOOKED_AT]) < _SCORE:
         raise _refused(
             field,
-            "This is among the first that somebody would guess: it is, or resembles, one "
-            "of many known from leaks, or repeats itself. Choose another.",
+            _(
+                "This is among the first that somebody would guess: it is, or resembles, one of "
+                "many known from leaks, or repeats itself. Choose another."
+            ),
         )
 
 
 def _refused(field: str, text: str) -> Invalid:
-    return Invalid(f"{text} Nothing was saved.", errors={field: text})
+    return Invalid(_("%(text)s Nothing was saved.", text=text), errors={field: text})
 
 
 def _score(password: str) -> int:

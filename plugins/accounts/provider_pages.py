@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from core import NotFound, current_me, current_settings, db, emit, public, transaction
+from core.languages import gettext as _
 from core.web.redirects import own_path
 from plugins.accounts import plugin
 from plugins.accounts.actions import let_in
@@ -38,9 +39,9 @@ def from_provider() -> ResponseReturnValue:
         work.by = "a sign-in with the provider"
         user = account_of(claims)
         if user is None:
-            raise oidc.failed("No account here is yours, as far as the provider's word goes.")
+            raise oidc.failed(_("No account here is yours, as far as the provider's word goes."))
         if user.disabled:
-            raise oidc.failed("This account may not sign in.")
+            raise oidc.failed(_("This account may not sign in."))
         let_in(user, current_me())
     response: Any = redirect(own_path(next_path))
     return oidc.forget(response)
@@ -74,4 +75,4 @@ def account_of(claims: "Claims") -> User | None:
 
 def _refuse_without_provider() -> None:
     if not current_settings().oidc_issuer:
-        raise NotFound("There is nothing at this address. Sign in with a password.")
+        raise NotFound(_("There is nothing at this address. Sign in with a password."))

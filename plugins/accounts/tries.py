@@ -14,6 +14,8 @@ from flask import Response, after_this_request, request
 from itsdangerous import BadData
 
 from core import Limit, Tries, current_settings, current_throttle, network_of, signer
+from core.languages import gettext as _
+from core.languages import later
 from plugins.accounts.cookies import set_cookie
 from plugins.accounts.public import normal_email
 
@@ -21,7 +23,9 @@ DEVICE_COOKIE = "coursewire_device"
 
 _DEVICE_DAYS = 365
 _ACCOUNTS_KEPT = 8
-_WORDS = "Too many wrong passwords. Wait a few minutes, then try again, or reset your password."
+_WORDS = later(
+    "Too many wrong passwords. Wait a few minutes, then try again, or reset your password."
+)
 
 
 def count_try(email: str) -> Tries:
@@ -39,10 +43,10 @@ def count_try(email: str) -> Tries:
     whole = Limit("network", settings.sign_in_tries_per_address, 300)
     own = Limit("account", settings.sign_in_tries, 300)
     if device is not None:
-        return current_throttle().take(_WORDS, (own, f"{account} {device}"), (whole, network))
+        return current_throttle().take(_(_WORDS), (own, f"{account} {device}"), (whole, network))
     strangers = Limit("strangers", settings.sign_in_tries_per_account, 3600)
     return current_throttle().take(
-        _WORDS, (own, f"{account} {network}"), (whole, network), (strangers, account)
+        _(_WORDS), (own, f"{account} {network}"), (whole, network), (strangers, account)
     )
 
 

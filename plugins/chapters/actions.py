@@ -6,6 +6,7 @@ from pydantic import Field
 from sqlalchemy import delete, select
 
 from core import Conflict, db, emit, say, undone_by
+from core.languages import gettext as _
 from plugins.chapters import (
     links,  # noqa: F401  registers its actions
     plugin,
@@ -43,18 +44,21 @@ def add(course_id: int, title: Title) -> ChapterHead:
     db.session.add(chapter)
     db.session.flush()
     emit(ChapterAdded(course_id=course_id, chapter_id=chapter.id))
-    say(f"“{title}” was added.")
+    say(_("“%(title)s” was added.", title=title))
     return ChapterHead.of(chapter)
 
 
 @plugin.action(guard=chapter_access)
 def rename(chapter_id: int, title: Title, was: TitleWas) -> ChapterHead:
     """Give a chapter another title, starting from what it *was*."""
-    chapter = lock_chapter(chapter_id, "Nothing was renamed.")
+    chapter = lock_chapter(chapter_id, _("Nothing was renamed."))
     if chapter.title not in (was.title, title):
         raise Conflict(
-            f"Somebody else renamed this chapter to “{chapter.title}” meanwhile. Nothing was "
-            "saved. Keep your title or use theirs.",
+            _(
+                "Somebody else renamed this chapter to “%(title)s” meanwhile. Nothing was saved. "
+                "Keep your title or use theirs.",
+                title=chapter.title,
+            ),
             theirs={"title": chapter.title},
             mine={"title": title},
         )
@@ -62,27 +66,30 @@ def rename(chapter_id: int, title: Title, was: TitleWas) -> ChapterHead:
         was_title, chapter.title = chapter.title, title
         emit(ChapterRenamed(course_id=chapter.course_id, chapter_id=chapter_id))
         undone_by(rename, chapter_id=chapter_id, title=was_title, was=TitleWas(title=title))
-    say(f"Renamed to “{title}”.")
+    say(_("Renamed to “%(title)s”.", title=title))
     return ChapterHead.of(chapter)
 
 
 @plugin.action(guard=chapter_access)
 def move(chapter_id: int, after_chapter_id: int | None) -> list[int]:
     """Put a chapter right behind another one, or first; returns the ids in their new order."""
-    chapter = lock_chapter(chapter_id, "Nothing was moved.")
+    chapter = lock_chapter(chapter_id, _("Nothing was moved."))
     before = chapter_order(chapter.course_id)
     try:
         after = placed(before, chapter_id, after_chapter_id)
     except ValueError:
         raise Conflict(
-            f"The chapter that “{chapter.title}” was to follow is not in this course any more. "
-            "Nothing was moved. Look at the order as it is now, and try again."
+            _(
+                "The chapter that “%(title)s” was to follow is not in this course any more. "
+                "Nothing was moved. Look at the order as it is now, and try again.",
+                title=chapter.title,
+            )
         ) from None
     _write_order(chapter.course_id, before, after)
     if after != before:
         at = before.index(chapter_id)
         undone_by(move, chapter_id=chapter_id, after_chapter_id=before[at - 1] if at else None)
-    say(f"“{chapter.title}” was moved.")
+    say(_("“%(title)s” was moved.", title=chapter.title))
     return after
 
 
@@ -93,20 +100,23 @@ def reorder(course_id: int, chapter_ids: Annotated[list[int], Field(min_length=1
     before = chapter_order(course_id)
     if sorted(chapter_ids) != sorted(before):
         raise Conflict(
-            f"The chapters of “{course.title}” are not the ones that were to be put in order: "
-            "somebody added or removed one meanwhile. Nothing was moved. Look at the order as it "
-            "is now, and try again.",
+            _(
+                "The chapters of “%(title)s” are not the ones that were to be put in order: "
+                "somebody added or removed one meanwhile. Nothing was moved. Look at the order "
+                "as it is now, and try again.",
+                title=course.title,
+            ),
             chapter_ids=before,
         )
     _write_order(course_id, before, chapter_ids)
-    say("The chapters are in their new order.")
+    say(_("The chapters are in their new order."))
     return chapter_ids
 
 
 @plugin.action(guard=chapter_access)
 def remove(chapter_id: int) -> None:
     """Remove a chapter and its links; the videos stay in the library."""
-    chapter = lock_chapter(chapter_id, "Nothing was removed.")
+    chapter = lock_chapter(chapter_id, _("Nothing was removed."))
     course_id, title, position = chapter.course_id, chapter.title, chapter.position
     before = chapter_order(course_id)
     media_ids = list(
@@ -121,7 +131,7 @@ def remove(chapter_id: int) -> None:
     count_use(dict.fromkeys(media_ids, -1))
     emit(ChapterRemoved(course_id=course_id, chapter_id=chapter_id, media_ids=media_ids))
     undone_by(restore, course_id=course_id, title=title, position=position, media_ids=media_ids)
-    say(f"“{title}” was removed. Its videos are still in the library.")
+    say(_("“%(title)s” was removed. Its videos are still in the library.", title=title))
 
 
 @plugin.action(guard=course_access)
@@ -148,7 +158,7 @@ def restore(
         emit(MediaLinked(course_id=course_id, chapter_id=chapter.id, media_ids=known))
     db.session.refresh(chapter)
     undone_by(remove, chapter_id=chapter.id)
-    say(f"“{title}” is back.")
+    say(_("“%(title)s” is back.", title=title))
     return ChapterHead.of(chapter)
 
 

@@ -8,6 +8,8 @@ from pydantic import Field
 from sqlalchemy import delete, exists, select, update
 
 from core import Conflict, Invalid, db, emit, say, undone_by
+from core.languages import gettext as _
+from core.languages import ngettext
 from plugins.chapters import plugin
 from plugins.chapters.events import MediaLinked, MediaUnlinked
 from plugins.chapters.guards import chapter_access, link_access
@@ -38,7 +40,7 @@ def link_media(
     One that is there already, or not in the library any more, is an outcome and not an error.
     When the one that they were to precede is gone, they stand at the end.
     """
-    chapter = lock_chapter(chapter_id, "Nothing was linked.")
+    chapter = lock_chapter(chapter_id, _("Nothing was linked."))
     wanted = list(dict.fromkeys(media_ids))
     titles = lock_media(wanted)
     existing = _links_of(chapter_id)
@@ -59,7 +61,7 @@ def link_media(
 @plugin.action(guard=link_access)
 def unlink(link_id: int) -> None:
     """Take a video out of a chapter; it stays in the library."""
-    link, chapter = lock_link(link_id, "Nothing was changed.")
+    link, chapter = lock_link(link_id, _("Nothing was changed."))
     media_id, position, title = link.media_id, link.position, _title_of(link)
     before = link_order(chapter.id)
     db.session.execute(delete(ChapterMedia).where(ChapterMedia.id == link_id))
@@ -75,13 +77,19 @@ def unlink(link_id: int) -> None:
     )
     lost = LostLink(chapter_id=chapter.id, media_id=media_id, position=position)
     undone_by(relink, course_id=chapter.course_id, links=[lost])
-    say(f"“{title}” was taken out of “{chapter.title}”. It is still in the library.")
+    say(
+        _(
+            "“%(title)s” was taken out of “%(title_2)s”. It is still in the library.",
+            title=title,
+            title_2=chapter.title,
+        )
+    )
 
 
 @plugin.action(guard=link_access)
 def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> LinkPlace:
     """Put a video right behind another one, or first, in its chapter or another of the course."""
-    link, source = lock_link(link_id, "Nothing was moved.")
+    link, source = lock_link(link_id, _("Nothing was moved."))
     target = source if chapter_id == source.id else _other_chapter(link, source, chapter_id)
     was = LinkPlace(link_id=link_id, chapter_id=source.id, position=link.position)
     before = link_order(target.id)
@@ -89,8 +97,12 @@ def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> Link
         after = placed(before, link_id, after_link_id)
     except ValueError:
         raise Conflict(
-            f"The video that “{_title_of(link)}” was to follow is not in “{target.title}” any "
-            "more. Nothing was moved. Look at the order as it is now, and try again."
+            _(
+                "The video that “%(title)s” was to follow is not in “%(title_2)s” any more. "
+                "Nothing was moved. Look at the order as it is now, and try again.",
+                title=_title_of(link),
+                title_2=target.title,
+            )
         ) from None
     if target is not source:
         _leave(link, source, target)
@@ -98,7 +110,7 @@ def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> Link
         write_positions(ChapterMedia, before, after)
         emit_moved(source, target, [link_id])
         undone_by(put_back, course_id=source.course_id, places=[was])
-    say(f"“{_title_of(link)}” was moved.")
+    say(_("“%(title)s” was moved.", title=_title_of(link)))
     return LinkPlace(link_id=link_id, chapter_id=target.id, position=after.index(link_id))
 
 
@@ -107,19 +119,22 @@ def reorder_media(
     chapter_id: int, link_ids: Annotated[list[int], Field(min_length=1)]
 ) -> list[int]:
     """Put all videos of a chapter in this order; it must name each link once."""
-    chapter = lock_chapter(chapter_id, "Nothing was moved.")
+    chapter = lock_chapter(chapter_id, _("Nothing was moved."))
     before = link_order(chapter_id)
     if sorted(link_ids) != sorted(before):
         raise Conflict(
-            f"The videos of “{chapter.title}” are not the ones that were to be put in order: "
-            "somebody added or removed one meanwhile. Nothing was moved. Look at the order as it "
-            "is now, and try again.",
+            _(
+                "The videos of “%(title)s” are not the ones that were to be put in order: "
+                "somebody added or removed one meanwhile. Nothing was moved. Look at the order "
+                "as it is now, and try again.",
+                title=chapter.title,
+            ),
             link_ids=before,
         )
     if link_ids != before:
         write_positions(ChapterMedia, before, link_ids)
         emit_moved(chapter, chapter, link_ids)
-    say(f"The videos of “{chapter.title}” are in their new order.")
+    say(_("The videos of “%(title)s” are in their new order.", title=chapter.title))
     return link_ids
 
 
@@ -156,22 +171,34 @@ def _told(outcomes: Sequence[LinkOutcome], chapter_title: str) -> str:
     linked, already, lost = counts["linked"], counts["already_linked"], counts["not_found"]
     told = []
     if linked:
-        told.append(f"{_videos(linked)} added to “{chapter_title}”.")
+        told.append(
+            ngettext(
+                "%(num)s video added to “%(title)s”.",
+                "%(num)s videos added to “%(title)s”.",
+                linked,
+                title=chapter_title,
+            )
+        )
     if already:
-        told.append(f"{_videos(already)} {_are(already)} in “{chapter_title}” already.")
+        told.append(
+            ngettext(
+                "%(num)s video is in “%(title)s” already.",
+                "%(num)s videos are in “%(title)s” already.",
+                already,
+                title=chapter_title,
+            )
+        )
     if lost:
-        told.append(f"{_videos(lost)} {_are(lost)} not in the library any more.")
+        told.append(
+            ngettext(
+                "%(num)s video is not in the library any more.",
+                "%(num)s videos are not in the library any more.",
+                lost,
+            )
+        )
     if not linked:
-        told.append("Nothing was added.")
+        told.append(_("Nothing was added."))
     return " ".join(told)
-
-
-def _videos(count: int) -> str:
-    return "1 video" if count == 1 else f"{count} videos"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _title_of(link: ChapterMedia) -> str:
@@ -183,17 +210,22 @@ def _other_chapter(link: ChapterMedia, source: Chapter, chapter_id: int) -> Chap
     target = db.session.get(Chapter, chapter_id, populate_existing=True)
     if target is None or target.course_id != source.course_id:
         raise Invalid(
-            "That chapter is not in this course, or was removed meanwhile. Nothing was moved.",
-            errors={"chapter_id": "Choose a chapter of the same course."},
+            _("That chapter is not in this course, or was removed meanwhile. Nothing was moved."),
+            errors={"chapter_id": _("Choose a chapter of the same course.")},
         )
     there = exists().where(
         ChapterMedia.chapter_id == chapter_id, ChapterMedia.media_id == link.media_id
     )
     if db.session.scalar(select(there)):
         raise Conflict(
-            f"“{_title_of(link)}” is in “{target.title}” already. Nothing was moved. Take it out "
-            f"of “{source.title}” if once is enough.",
-            title="Already there",
+            _(
+                "“%(title)s” is in “%(title_2)s” already. Nothing was moved. Take it out of "
+                "“%(title_3)s” if once is enough.",
+                title=_title_of(link),
+                title_2=target.title,
+                title_3=source.title,
+            ),
+            title=_("Already there"),
         )
     return target
 

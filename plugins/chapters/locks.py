@@ -7,6 +7,7 @@ the course, and again under the lock.
 from sqlalchemy import select
 
 from core import NotFound, db
+from core.languages import gettext as _
 from plugins.chapters.models import Chapter, ChapterMedia
 from plugins.courses.public import lock_course
 
@@ -18,18 +19,28 @@ def lock_chapter(chapter_id: int, undone: str) -> Chapter:
     """
     seen = db.session.get(Chapter, chapter_id)
     if seen is None:
-        raise NotFound(f"This chapter was removed meanwhile by another editor. {undone}")
+        raise NotFound(
+            _("This chapter was removed meanwhile by another editor. %(undone)s", undone=undone)
+        )
     title = seen.title
     lock_course(seen.course_id)
     chapter = db.session.get(Chapter, chapter_id, populate_existing=True)
     if chapter is None:
-        raise NotFound(f"“{title}” was removed meanwhile by another editor. {undone}")
+        raise NotFound(
+            _(
+                "“%(title)s” was removed meanwhile by another editor. %(undone)s",
+                title=title,
+                undone=undone,
+            )
+        )
     return chapter
 
 
 def lock_link(link_id: int, undone: str) -> tuple[ChapterMedia, Chapter]:
     """The link and the chapter it stands in now, with their course locked; raises as above."""
-    gone = NotFound(f"This video was taken out of its chapter meanwhile. {undone}")
+    gone = NotFound(
+        _("This video was taken out of its chapter meanwhile. %(undone)s", undone=undone)
+    )
     chapter_id = db.session.scalar(
         select(ChapterMedia.chapter_id).where(ChapterMedia.id == link_id)
     )

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from core import Access, NotFound, db, options_asked, reading
+from core.languages import gettext as _
 from plugins.chapters import plugin
 from plugins.chapters.guards import chapter_access, link_access, panel_access, picker_access
 from plugins.chapters.models import Chapter, ChapterMedia
@@ -37,7 +38,7 @@ def link_page(course_id: int) -> ResponseReturnValue:
             select(Media.id, Media.title).where(Media.id.in_(media_ids), IN_LIBRARY)
         ).all()
     if not titles:
-        raise NotFound("Choose at least one video of the library, then say where it goes.")
+        raise NotFound(_("Choose at least one video of the library, then say where it goes."))
     return render_template(
         "chapters/link_page.html", course_id=course_id, chapters=chapters, videos=titles
     )
@@ -99,7 +100,9 @@ def move_chapter_page(chapter_id: int) -> ResponseReturnValue:
         chapters = [] if chapter is None else chapters_list(chapter.course_id)
     here = next((each for each in chapters if each.id == chapter_id), None)
     if here is None:
-        raise NotFound("This chapter was removed meanwhile. Go back to the course and look again.")
+        raise NotFound(
+            _("This chapter was removed meanwhile. Go back to the course and look again.")
+        )
     return render_template("chapters/move_chapter_page.html", chapter=here, chapters=chapters)
 
 
@@ -122,7 +125,7 @@ def _move_page(
         if video.link_id in link_ids
     ]
     if not homes:
-        raise NotFound("What was to be moved was unlinked meanwhile. Go back to the course.")
+        raise NotFound(_("What was to be moved was unlinked meanwhile. Go back to the course."))
     here = homes[0][0] if len({chapter.id for chapter, _ in homes}) == 1 else None
     return render_template(
         "chapters/move_page.html",

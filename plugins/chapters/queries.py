@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, Select, select
 
 from core import Event, NotFound, Params, db
+from core.languages import later
 from plugins.chapters import plugin
 from plugins.chapters.contents import chapters_of
 from plugins.chapters.events import (
@@ -109,7 +110,7 @@ def chapters_picker(
     """A page of the library, with what the chapter has already."""
     chapter = db.session.get(Chapter, chapter_id)
     if chapter is None:
-        raise NotFound("This chapter does not exist. It may have been removed meanwhile.")
+        raise NotFound(later("This chapter does not exist. It may have been removed meanwhile."))
     here = select(ChapterMedia.media_id).where(ChapterMedia.chapter_id == chapter_id)
     found = search_media(search, page, sort, among=_among(use, kind, here))
     linked = _linked(found, here)

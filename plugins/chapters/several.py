@@ -11,6 +11,8 @@ from pydantic import Field
 from sqlalchemy import delete, select, update
 
 from core import Conflict, Invalid, NotFound, db, emit, say, undone_by
+from core.languages import gettext as _
+from core.languages import ngettext
 from plugins.chapters import plugin
 from plugins.chapters.events import MediaLinked, MediaUnlinked
 from plugins.chapters.models import Chapter, ChapterMedia
@@ -34,7 +36,7 @@ LinkIds: TypeAlias = Annotated[list[int], Field(min_length=1, max_length=200)]
 def unlink_several(course_id: int, link_ids: LinkIds) -> list[int]:
     """Take videos out of their chapters; they stay in the library. Returns those that were."""
     lock_course(course_id)
-    links = _links(course_id, link_ids, "Nothing was unlinked.")
+    links = _links(course_id, link_ids, _("Nothing was unlinked."))
     lost = [
         LostLink(chapter_id=link.chapter_id, media_id=link.media_id, position=link.position)
         for link in links
@@ -51,7 +53,13 @@ def unlink_several(course_id: int, link_ids: LinkIds) -> list[int]:
         )
     _count([link.media_id for link in lost], -1)
     undone_by(relink, course_id=course_id, links=lost)
-    say(f"{_videos(len(lost))} unlinked. They are still in the library.")
+    say(
+        ngettext(
+            "%(num)s video unlinked. They are still in the library.",
+            "%(num)s videos unlinked. They are still in the library.",
+            len(lost),
+        )
+    )
     return [link.id for link in links]
 
 
@@ -65,12 +73,15 @@ def move_several(
     """
     lock_course(course_id)
     target = _chapter(course_id, chapter_id)
-    links = _links(course_id, link_ids, "Nothing was moved.")
+    links = _links(course_id, link_ids, _("Nothing was moved."))
     moving = [link for link in links if not _is_double(link, target)]
     if not moving:
         raise Conflict(
-            f"“{target.title}” has what was to be moved there already. Nothing was moved.",
-            title="Already there",
+            _(
+                "“%(title)s” has what was to be moved there already. Nothing was moved.",
+                title=target.title,
+            ),
+            title=_("Already there"),
         )
     was = [
         LinkPlace(link_id=link.id, chapter_id=link.chapter_id, position=link.position)
@@ -82,8 +93,11 @@ def move_several(
         after = placed_before(order, ids, before_link_id)
     except ValueError:
         raise Conflict(
-            f"The video in front of which this was to stand is not in “{target.title}” any more. "
-            "Nothing was moved. Look at the order as it is now, and try again."
+            _(
+                "The video in front of which this was to stand is not in “%(title)s” any more. "
+                "Nothing was moved. Look at the order as it is now, and try again.",
+                title=target.title,
+            )
         ) from None
     if after != order:
         _move(moving, target)
@@ -91,8 +105,7 @@ def move_several(
         _tell_moved(was, {place.link_id: chapter_id for place in was}, course_id)
         undone_by(put_back, course_id=course_id, places=was)
     stay = len(links) - len(moving)
-    more = f" {_videos(stay)} stayed: “{target.title}” has {_them(stay)} already." if stay else ""
-    say(f"{_videos(len(moving))} moved to “{target.title}”.{more}")
+    say(_told_of_move(len(moving), stay, target.title))
     return [
         LinkPlace(link_id=link_id, chapter_id=chapter_id, position=after.index(link_id))
         for link_id in ids
@@ -111,11 +124,13 @@ def put_back(
     }
     links = [
         link
-        for link in _links(course_id, list(wanted), "Nothing was moved.")
+        for link in _links(course_id, list(wanted), _("Nothing was moved."))
         if not _is_double(link, chapters[wanted[link.id].chapter_id])
     ]
     if not links:
-        raise Conflict("The videos stand there already. Nothing was moved.", title="Already there")
+        raise Conflict(
+            _("The videos stand there already. Nothing was moved."), title=_("Already there")
+        )
     was = [
         LinkPlace(link_id=link.id, chapter_id=link.chapter_id, position=link.position)
         for link in links
@@ -128,7 +143,7 @@ def put_back(
         write_positions(ChapterMedia, order, placed_at(order, positions))
     _tell_moved(was, {id_: place.chapter_id for id_, place in wanted.items()}, course_id)
     undone_by(put_back, course_id=course_id, places=was)
-    say(f"{_videos(len(links))} moved back.")
+    say(ngettext("%(num)s video moved back.", "%(num)s videos moved back.", len(links)))
     return [wanted[link.id] for link in links]
 
 
@@ -156,10 +171,10 @@ def relink(
             media_ids += new
             emit(MediaLinked(course_id=course_id, chapter_id=chapter_id, media_ids=list(new)))
     if not linked:
-        raise Conflict("There was nothing to link again. Nothing was changed.")
+        raise Conflict(_("There was nothing to link again. Nothing was changed."))
     _count(media_ids, 1)
     undone_by(unlink_several, course_id=course_id, link_ids=linked)
-    say(f"{_videos(len(linked))} linked again.")
+    say(ngettext("%(num)s video linked again.", "%(num)s videos linked again.", len(linked)))
     return linked
 
 
@@ -190,7 +205,9 @@ def _links(course_id: int, link_ids: list[int], undone: str) -> list[ChapterMedi
         )
     }
     if not found:
-        raise NotFound(f"These videos were taken out of their chapters meanwhile. {undone}")
+        raise NotFound(
+            _("These videos were taken out of their chapters meanwhile. %(undone)s", undone=undone)
+        )
     return [found[link_id] for link_id in dict.fromkeys(link_ids) if link_id in found]
 
 
@@ -198,8 +215,8 @@ def _chapter(course_id: int, chapter_id: int) -> Chapter:
     chapter = db.session.get(Chapter, chapter_id, populate_existing=True)
     if chapter is None or chapter.course_id != course_id:
         raise Invalid(
-            "That chapter is not in this course, or was removed meanwhile. Nothing was changed.",
-            errors={"chapter_id": "Choose a chapter of the same course."},
+            _("That chapter is not in this course, or was removed meanwhile. Nothing was changed."),
+            errors={"chapter_id": _("Choose a chapter of the same course.")},
         )
     return chapter
 
@@ -251,9 +268,22 @@ def _count(media_ids: list[int], each: int) -> None:
     count_use({media_id: each * media_ids.count(media_id) for media_id in media_ids})
 
 
-def _videos(count: int) -> str:
-    return "1 video" if count == 1 else f"{count} videos"
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
+def _told_of_move(moved: int, stayed: int, title: str) -> str:
+    told = [
+        ngettext(
+            "%(num)s video moved to “%(title)s”.",
+            "%(num)s videos moved to “%(title)s”.",
+            moved,
+            title=title,
+        )
+    ]
+    if stayed:
+        told.append(
+            ngettext(
+                "%(num)s video stayed: “%(title)s” has it already.",
+                "%(num)s videos stayed: “%(title)s” has them already.",
+                stayed,
+                title=title,
+            )
+        )
+    return " ".join(told)

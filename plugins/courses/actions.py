@@ -6,6 +6,8 @@ from pydantic import StringConstraints
 from sqlalchemy import delete, func, select
 
 from core import Conflict, Invalid, Me, NotFound, db, emit, say, undone_by
+from core.languages import gettext as _
+from core.languages import later
 from plugins.accounts.models import User
 from plugins.accounts.public import find_user, invite, mail_link, sends_mail
 from plugins.courses import plugin
@@ -33,7 +35,7 @@ def add(me: Me, title: Title) -> NewCourse:
     db.session.add(CourseMember(course_id=course.id, user_id=me.user_id, role="owner"))
     emit(CourseAdded(course_id=course.id, user_id=me.user_id))
     emit(MemberChanged(course_id=course.id, user_id=me.user_id))
-    say(f"“{title}” was added as a draft.")
+    say(_("“%(title)s” was added as a draft.", title=title))
     return NewCourse(id=course.id, title=title, url=f"/courses/{course.id}/edit")
 
 
@@ -67,7 +69,7 @@ def remove(course_id: int) -> None:
     )
     db.session.execute(delete(Course).where(Course.id == course_id))
     emit(CourseRemoved(course_id=course_id, member_ids=member_ids))
-    say(f"“{title}” was removed.")
+    say(_("“%(title)s” was removed.", title=title))
 
 
 @plugin.action(guard=course_own)
@@ -85,8 +87,8 @@ def set_member(
         mail_link(user)
     if user is None or user.disabled:
         raise Invalid(
-            f"Nobody signs in here as “{email}”. Nothing was saved.",
-            errors={"email": "Enter the e-mail address of an account of this site."},
+            _("Nobody signs in here as “%(email)s”. Nothing was saved.", email=email),
+            errors={"email": _("Enter the e-mail address of an account of this site.")},
         )
     member = db.session.get(CourseMember, (course_id, user.id), populate_existing=True)
     if member is not None and role != "owner":
@@ -97,8 +99,8 @@ def set_member(
     if member.role != role:
         member.role = role
         emit(MemberChanged(course_id=course_id, user_id=user.id))
-    invited = " An invitation is on its way." if user.invited else ""
-    say(f"{user.name} is {_ROLE_WORDS[role]} of “{course.title}”.{invited}")
+    told = _(_NOW[role], name=user.name, title=course.title)
+    say(f"{told} {_('An invitation is on its way.')}" if user.invited else told)
     return MemberView.of(user, role)
 
 
@@ -109,14 +111,23 @@ def remove_member(course_id: int, user_id: int) -> None:
     member = db.session.get(CourseMember, (course_id, user_id), populate_existing=True)
     user = db.session.get(User, user_id)
     if member is None or user is None:
-        raise NotFound(f"This user is no longer a member of “{course.title}”. Nothing was changed.")
+        raise NotFound(
+            _(
+                "This user is no longer a member of “%(title)s”. Nothing was changed.",
+                title=course.title,
+            )
+        )
     _keep_an_owner(course, member, user)
     db.session.delete(member)
     emit(MemberChanged(course_id=course_id, user_id=user_id))
-    say(f"{user.name} is no longer a member of “{course.title}”.")
+    say(_("%(name)s is no longer a member of “%(title)s”.", name=user.name, title=course.title))
 
 
-_ROLE_WORDS = {"owner": "an owner", "editor": "an editor", "viewer": "a viewer"}
+_NOW = {
+    "owner": later("%(name)s is an owner of “%(title)s”."),
+    "editor": later("%(name)s is an editor of “%(title)s”."),
+    "viewer": later("%(name)s is a viewer of “%(title)s”."),
+}
 
 
 def _keep_an_owner(course: Course, member: CourseMember, user: User) -> None:
@@ -130,7 +141,11 @@ def _keep_an_owner(course: Course, member: CourseMember, user: User) -> None:
     )
     if owners == 1:
         raise Conflict(
-            f"{user.name} is the only owner of “{course.title}”. Make somebody else an owner "
-            "first; then try again.",
-            title="A course needs an owner",
+            _(
+                "%(name)s is the only owner of “%(title)s”. Make somebody else an owner first; "
+                "then try again.",
+                name=user.name,
+                title=course.title,
+            ),
+            title=_("A course needs an owner"),
         )

@@ -1,7 +1,15 @@
 """Three-way merge: an edit keeps what others changed meanwhile in fields it did not touch."""
 
 from core import Conflict
+from core.languages import gettext as _
+from core.languages import later
 from plugins.courses.views import CourseFields
+
+_FIELDS = {
+    "title": later("title"),
+    "description": later("description"),
+    "status": later("status"),
+}
 
 
 def merged(was: CourseFields, theirs: CourseFields, mine: CourseFields) -> CourseFields:
@@ -15,8 +23,11 @@ def merged(was: CourseFields, theirs: CourseFields, mine: CourseFields) -> Cours
     lost = sorted(name for name in changed if stored[name] not in (old[name], wanted[name]))
     if lost:
         raise Conflict(
-            f"Somebody else changed the {' and the '.join(lost)} of this course meanwhile. "
-            "Nothing was saved. Keep your version or use theirs.",
+            _(
+                "Somebody else changed the %(fields)s of this course meanwhile. Nothing was saved. "
+                "Keep your version or use theirs.",
+                fields=_(" and the ").join(_(_FIELDS[name]) for name in lost),
+            ),
             theirs={name: stored[name] for name in lost},
             mine={name: wanted[name] for name in lost},
         )

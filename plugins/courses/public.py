@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from core import NotFound, db
+from core.languages import gettext as _
 from plugins.courses.models import Course, CourseMember
 
 
@@ -27,5 +28,5 @@ def lock_course(course_id: int) -> Course:
         .execution_options(populate_existing=True)
     )
     if course is None:
-        raise NotFound("This course was removed meanwhile by another editor. Nothing was saved.")
+        raise NotFound(_("This course was removed meanwhile by another editor. Nothing was saved."))
     return course

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import case, select
 
 from core import Me, NotFound, Params, db, signed_in
+from core.languages import later
 from plugins.accounts.events import AccountChanged
 from plugins.accounts.models import User
 from plugins.accounts.public import staff_ids
@@ -52,7 +53,7 @@ def courses_detail(course_id: int) -> CourseView:
     """A course; plugins add parts."""
     course = db.session.get(Course, course_id)
     if course is None:
-        raise NotFound("This course does not exist. It may have been removed meanwhile.")
+        raise NotFound(later("This course does not exist. It may have been removed meanwhile."))
     return CourseView.of(course)
 
 

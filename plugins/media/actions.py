@@ -22,6 +22,7 @@ from core import (
     undone_by,
 )
 from core.format import filesize
+from core.languages import gettext as _
 from plugins.media import (
     captions,  # noqa: F401  registers its actions
     plugin,
@@ -62,9 +63,11 @@ def take_file(file: Upload) -> Arrived:
     container = read_container(file.stream)
     if container is None:
         raise Invalid(
-            f"“{one_line(file.filename)}” is neither an MP4, WebM, MP3 nor M4A file. Nothing was "
-            "stored.",
-            errors={"file": "Choose an MP4, WebM, MP3 or M4A file."},
+            _(
+                "“%(name)s” is neither an MP4, WebM, MP3 nor M4A file. Nothing was stored.",
+                name=one_line(file.filename),
+            ),
+            errors={"file": _("Choose an MP4, WebM, MP3 or M4A file.")},
         )
     size_bytes = _size_allowed(file)
     key = current_storage().store(file.stream)
@@ -78,7 +81,7 @@ def take_replacement(media_id: int, file: Upload) -> Arrived:
     with reading():
         media = db.session.get(Media, media_id)
     if media is not None and media.source != "upload":
-        raise Invalid("This video is a web address and has no file to replace.")
+        raise Invalid(_("This video is a web address and has no file to replace."))
     return take_file(file)
 
 
@@ -124,8 +127,11 @@ def rename(media_id: int, title: Title, was: TitleWas) -> MediaDetail:
     media = locked_media(media_id)
     if media.title not in (was.title, title):
         raise Conflict(
-            f"Somebody else renamed this video to “{media.title}” meanwhile. Nothing was saved. "
-            "Keep your title or use theirs.",
+            _(
+                "Somebody else renamed this video to “%(title)s” meanwhile. Nothing was saved. "
+                "Keep your title or use theirs.",
+                title=media.title,
+            ),
             theirs={"title": media.title},
             mine={"title": title},
         )
@@ -133,7 +139,7 @@ def rename(media_id: int, title: Title, was: TitleWas) -> MediaDetail:
         was_title, media.title = media.title, title
         emit(MediaRenamed(media_id=media_id))
         undone_by(rename, media_id=media_id, title=was_title, was=TitleWas(title=title))
-    say(f"Renamed to “{title}”.")
+    say(_("Renamed to “%(title)s”.", title=title))
     return MediaDetail.of(media)
 
 
@@ -143,8 +149,10 @@ def describe(media_id: int, description: Description, was: DescriptionWas) -> Me
     media = locked_media(media_id)
     if media.description not in (was.description, description):
         raise Conflict(
-            "Somebody else changed this description meanwhile. Nothing was saved. Keep yours or "
-            "use theirs.",
+            _(
+                "Somebody else changed this description meanwhile. Nothing was saved. Keep yours "
+                "or use theirs."
+            ),
             theirs={"description": media.description},
             mine={"description": description},
         )
@@ -157,7 +165,7 @@ def describe(media_id: int, description: Description, was: DescriptionWas) -> Me
             description=before,
             was=DescriptionWas(description=description),
         )
-    say("The description was saved.")
+    say(_("The description was saved."))
     return MediaDetail.of(media)
 
 
@@ -169,7 +177,7 @@ def replace(me: Me, media_id: int, file: Upload, prepared: Arrived) -> MediaDeta
     """
     media = locked_media(media_id)
     put_file(media, prepared, me.user_id)
-    say(f"“{media.title}” has another file now.")
+    say(_("“%(title)s” has another file now.", title=media.title))
     return MediaDetail.of(media)
 
 
@@ -177,7 +185,7 @@ def _added(media: Media) -> MediaDetail:
     db.session.add(media)
     db.session.flush()
     emit(MediaAdded(media_id=media.id))
-    say(f"“{media.title}” was added to the library.")
+    say(_("“%(title)s” was added to the library.", title=media.title))
     return MediaDetail.of(media)
 
 
@@ -188,8 +196,12 @@ def _size_allowed(file: Upload) -> int:
     file.stream.seek(0)
     if size_bytes > settings.max_upload_bytes:
         raise TooLarge(
-            f"“{one_line(file.filename)}” is larger than {filesize(settings.max_upload_bytes)}, "
-            "the most that can be uploaded here. Nothing was stored. Choose a smaller file."
+            _(
+                "“%(name)s” is larger than %(size)s, the most that can be uploaded here. Nothing "
+                "was stored. Choose a smaller file.",
+                name=one_line(file.filename),
+                size=filesize(settings.max_upload_bytes),
+            )
         )
     return size_bytes
 
@@ -210,19 +222,21 @@ def _web_address(url: str) -> str:
         address = None
     if address is None or len(str(address)) > _MAX_URL:
         raise Invalid(
-            "This is no address of a video on the web. Nothing was added.",
-            errors={"url": "Enter an address that starts with https://."},
+            _("This is no address of a video on the web. Nothing was added."),
+            errors={"url": _("Enter an address that starts with https://.")},
         )
     if address.scheme == "http":
         raise Invalid(
-            "Browsers play nothing that comes over http:// in these pages. Nothing was added.",
-            errors={"url": "Enter an address that starts with https://."},
+            _("Browsers play nothing that comes over http:// in these pages. Nothing was added."),
+            errors={"url": _("Enter an address that starts with https://.")},
         )
     if address.username or address.password:
         raise Invalid(
-            "The address contains a user name or password, which every viewer would see. "
-            "Nothing was added.",
-            errors={"url": "Enter an address without a user name and password."},
+            _(
+                "The address contains a user name or password, which every viewer would see. "
+                "Nothing was added."
+            ),
+            errors={"url": _("Enter an address without a user name and password.")},
         )
     return str(address)
 
@@ -233,18 +247,22 @@ def _playable(url: str) -> str:
         elsewhere = embedded(url)
     except LookupError:
         raise Invalid(
-            "This is an address of YouTube or Vimeo, and not of one of their videos. "
-            "Nothing was added.",
-            errors={"url": "Open the video there, and copy the address of its own page."},
+            _(
+                "This is an address of YouTube or Vimeo, and not of one of their videos. Nothing "
+                "was added."
+            ),
+            errors={"url": _("Open the video there, and copy the address of its own page.")},
         ) from None
     if elsewhere is not None:
         return elsewhere.page_url
     if urlsplit(url).path.lower().endswith(_NOT_PLAYED):
         raise Invalid(
-            "This address is that of a page or a playlist, which no player here can play. "
-            "Nothing was added.",
+            _(
+                "This address is that of a page or a playlist, which no player here can play. "
+                "Nothing was added."
+            ),
             errors={
-                "url": "Enter the address of the file itself, or of a video of YouTube or Vimeo."
+                "url": _("Enter the address of the file itself, or of a video of YouTube or Vimeo.")
             },
         )
     return url

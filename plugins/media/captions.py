@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 from sqlalchemy import select
 
 from core import Invalid, NotFound, Upload, db, emit, say
+from core.languages import gettext as _
 from plugins.media import plugin
 from plugins.media.delivery import HEADERS
 from plugins.media.events import MediaChanged
@@ -35,7 +36,14 @@ def add_captions(media_id: int, language: Language, file: Upload) -> MediaDetail
         media.captions.append(found)
     found.content, found.cues = captions.text, captions.cues
     found.sha256 = hashlib.sha256(captions.text.encode()).hexdigest()
-    return _changed(media, f"“{media.title}” has captions in {language_name(language)}.")
+    return _changed(
+        media,
+        _(
+            "“%(title)s” has captions in %(language)s.",
+            title=media.title,
+            language=language_name(language),
+        ),
+    )
 
 
 @plugin.action(guard=media_access)
@@ -43,7 +51,9 @@ def remove_captions(media_id: int, language: Language) -> MediaDetail:
     """Take the captions in a language away."""
     media = locked_media(media_id)
     db.session.delete(_existing(media, language))
-    return _changed(media, f"The captions in {language_name(language)} were removed.")
+    return _changed(
+        media, _("The captions in %(language)s were removed.", language=language_name(language))
+    )
 
 
 @plugin.action(guard=media_access)
@@ -53,8 +63,15 @@ def choose_captions(media_id: int, language: Language | None) -> MediaDetail:
     chosen = _existing(media, language) if language is not None else None
     for caption in media.captions:
         caption.is_default = caption is chosen
-    shown = f"in {language_name(language)} are" if language is not None else "are not"
-    return _changed(media, f"Captions {shown} shown unless people choose otherwise.")
+    if language is None:
+        return _changed(media, _("Captions are not shown unless people choose otherwise."))
+    return _changed(
+        media,
+        _(
+            "Captions in %(language)s are shown unless people choose otherwise.",
+            language=language_name(language),
+        ),
+    )
 
 
 @plugin.page("/media/<int:media_id>/captions/<language>", guard=media_access)
@@ -64,7 +81,9 @@ def captions_file(media_id: int, language: str) -> ResponseReturnValue:
         select(Caption.content).where(Caption.media_id == media_id, Caption.language == language)
     )
     if content is None:
-        raise NotFound("This video has no captions in this language. They may have been removed.")
+        raise NotFound(
+            _("This video has no captions in this language. They may have been removed.")
+        )
     response = Response(content, content_type="text/vtt; charset=utf-8")
     response.headers.update(HEADERS)
     return response
@@ -74,7 +93,9 @@ def _read(file: Upload) -> Captions:
     try:
         return read_captions(file.stream.read(MAX_BYTES + 1))
     except ValueError as error:
-        raise Invalid(f"{error} Nothing was saved.", errors={"file": str(error)}) from None
+        raise Invalid(
+            _("%(error)s Nothing was saved.", error=error), errors={"file": str(error)}
+        ) from None
 
 
 def _in_language(media: Media, language: str) -> Caption | None:
@@ -85,8 +106,10 @@ def _existing(media: Media, language: str) -> Caption:
     found = _in_language(media, language)
     if found is None:
         raise NotFound(
-            f"This video has no captions in {language_name(language)} any more. "
-            "Nothing was changed."
+            _(
+                "This video has no captions in %(language)s any more. Nothing was changed.",
+                language=language_name(language),
+            )
         )
     return found
 

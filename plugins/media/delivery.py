@@ -13,6 +13,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug import Response
 
 from core import NotFound, current_settings, db, reading
+from core.languages import gettext as _
+from core.languages import translated
 from plugins.media import plugin
 from plugins.media.guards import media_access
 from plugins.media.models import Media
@@ -43,7 +45,9 @@ def media_file(media_id: int) -> ResponseReturnValue:
     if media.url is not None:
         return _safe(redirect(media.url))
     if media.status != "ready":
-        raise NotFound(media.problem or "This video is still being uploaded. Wait for it.")
+        raise NotFound(
+            translated(media.problem) or _("This video is still being uploaded. Wait for it.")
+        )
     mime_type = media.mime_type or "application/octet-stream"
     return _send(media.storage_key, mime_type, media.title + _SUFFIXES.get(mime_type, ""))
 
@@ -71,7 +75,7 @@ def _existing(media_id: int) -> Media:
     with reading():
         media = db.session.get(Media, media_id)
     if media is None:
-        raise NotFound("This video is not in the library. It may have been removed meanwhile.")
+        raise NotFound(_("This video is not in the library. It may have been removed meanwhile."))
     return media
 
 
@@ -80,7 +84,7 @@ def _send(key: str | None, mime_type: str, name: str) -> Response:
         response = current_storage().send(key or "", mime_type, name)
     except FileNotFoundError:
         raise NotFound(
-            "The file of this video is missing on the server. Upload the video again."
+            _("The file of this video is missing on the server. Upload the video again.")
         ) from None
     return _safe(response)
 

@@ -2,6 +2,7 @@
 
 from core import Access, Forbidden, Me, NotFound, current_me
 from core.current import current_runtime
+from core.languages import gettext as _
 from plugins.accounts.events import AccountChanged
 from plugins.media import plugin
 
@@ -26,6 +27,6 @@ def refuse_viewers(media_id: int) -> None:
     """For what an action prepares before its own guard is asked: only editors store anything."""
     granted = current_runtime().grant(media_access, current_me(), {"media_id": media_id})
     if granted is Access.NONE:
-        raise NotFound("This is gone, or you may not see it. Nothing was saved.")
+        raise NotFound(_("This is gone, or you may not see it. Nothing was saved."))
     if granted < Access.EDIT:
-        raise Forbidden("You may look at this and not change it. Ask an owner of the course.")
+        raise Forbidden(_("You may look at this and not change it. Ask an owner of the course."))

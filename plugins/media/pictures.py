@@ -10,6 +10,8 @@ JPEG: ITU-T T.81, annex B. WebP: RFC 9649, section 2.7.
 import struct
 from dataclasses import dataclass
 
+from core.languages import gettext as _
+
 MAX_BYTES = 2_000_000
 _MIN_PIXELS, _MAX_PIXELS = 16, 4_096
 
@@ -34,26 +36,32 @@ class Picture:
 def read_picture(data: bytes) -> Picture:
     """The picture in *data*; raises `ValueError`, in words for people, for anything else."""
     if len(data) > MAX_BYTES:
-        raise ValueError("A poster has at most 2 MB. Choose a smaller picture.")
+        raise ValueError(_("A poster has at most 2 MB. Choose a smaller picture."))
     try:
         if data[:3] == b"\xff\xd8\xff":
             picture = _jpeg(data)
         elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             picture = _webp(data)
         else:
-            raise ValueError("This is neither a JPEG nor a WebP picture. Choose another one.")
+            raise ValueError(_("This is neither a JPEG nor a WebP picture. Choose another one."))
     except (struct.error, IndexError):
         raise _damaged() from None
     if not all(_MIN_PIXELS <= side <= _MAX_PIXELS for side in (picture.width, picture.height)):
         raise ValueError(
-            f"A poster has {_MIN_PIXELS} to {_MAX_PIXELS} pixels on each side. "
-            f"This one has {picture.width} × {picture.height}."
+            _(
+                "A poster has %(min_pixels)s to %(max_pixels)s pixels on each side. This one has "
+                "%(width)s × %(height)s.",
+                min_pixels=_MIN_PIXELS,
+                max_pixels=_MAX_PIXELS,
+                width=picture.width,
+                height=picture.height,
+            )
         )
     return picture
 
 
 def _damaged() -> ValueError:
-    return ValueError("This picture is damaged, or of a kind that is not taken. Choose another.")
+    return ValueError(_("This picture is damaged, or of a kind that is not taken. Choose another."))
 
 
 def _jpeg(data: bytes) -> Picture:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from core import Invalid, Me, TooLarge, Upload, emit, say, transaction
 from core.format import filesize
+from core.languages import gettext as _
 from plugins.media import plugin
 from plugins.media.events import MediaChanged
 from plugins.media.guards import media_access, refuse_viewers
@@ -35,7 +36,7 @@ def set_poster(media_id: int, file: Upload, prepared: str) -> MediaDetail:  # no
     replaced = [media.poster_key] if media.poster_key else []
     media.poster_key = prepared
     emit(MediaChanged(media_id=media_id, storage_keys=replaced))
-    say(f"“{media.title}” has another poster.")
+    say(_("“%(title)s” has another poster.", title=media.title))
     return MediaDetail.of(media)
 
 
@@ -46,8 +47,10 @@ def receive_poster(upload_id: str) -> ResponseReturnValue:
     size_bytes = request.content_length
     if size_bytes is None or size_bytes > MAX_BYTES:
         raise TooLarge(
-            f"A poster has at most {filesize(MAX_BYTES)}, which has to be announced. "
-            "Nothing was stored."
+            _(
+                "A poster has at most %(size)s, which has to be announced. Nothing was stored.",
+                size=filesize(MAX_BYTES),
+            )
         )
     request.max_content_length = size_bytes
     picture = _checked(request.stream.read(size_bytes))
@@ -74,4 +77,6 @@ def _checked(data: bytes) -> Picture:
     try:
         return read_picture(data)
     except ValueError as error:
-        raise Invalid(f"{error} Nothing was stored.", errors={"file": str(error)}) from None
+        raise Invalid(
+            _("%(error)s Nothing was stored.", error=error), errors={"file": str(error)}
+        ) from None

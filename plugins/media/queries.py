@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, and_, func, select
 
 from core import NotFound, Params, db
+from core.languages import later
 from plugins.accounts.events import AccountChanged
 from plugins.accounts.models import User
 from plugins.media import plugin
@@ -201,5 +202,7 @@ def _owners() -> list[OwnerCount]:
 def _existing(media_id: int) -> Media:
     media = db.session.get(Media, media_id)
     if media is None:
-        raise NotFound("This video is not in the library. It may have been removed meanwhile.")
+        raise NotFound(
+            later("This video is not in the library. It may have been removed meanwhile.")
+        )
     return media

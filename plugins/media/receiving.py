@@ -22,6 +22,7 @@ from core import (
     reading,
 )
 from core.current import current_runtime
+from core.languages import gettext as _
 from plugins.media import plugin
 from plugins.media.guards import library_access
 from plugins.media.parts import Pending
@@ -37,14 +38,21 @@ def receive_part(upload_id: str, number: int) -> ResponseReturnValue:
     size_bytes = _bytes_of(pending, number)
     if request.content_length != size_bytes:
         raise Invalid(
-            f"Part {number} has {size_bytes} bytes, and {request.content_length} were announced. "
-            "Nothing was stored."
+            _(
+                "Part %(number)s has %(size_bytes)s bytes, and %(content_length)s were "
+                "announced. Nothing was stored.",
+                number=number,
+                size_bytes=size_bytes,
+                content_length=request.content_length,
+            )
         )
     request.max_content_length = size_bytes
     try:
         current_storage().receive(pending, number, request.stream)
     except EOFError:
-        raise BadRequest("The connection broke before the part was whole. Send it again.") from None
+        raise BadRequest(
+            _("The connection broke before the part was whole. Send it again.")
+        ) from None
     tell_progress(upload_id)
     return "", 204
 
@@ -88,12 +96,12 @@ def expected(upload_id: str) -> Pending:
     """What is to be received, for the one who asks; raises when nothing is."""
     me = sender()
     if current_runtime().grant(library_access, me, {}) < Access.EDIT:
-        raise Forbidden("You may not add files to the library. Nothing was stored.")
+        raise Forbidden(_("You may not add files to the library. Nothing was stored."))
     with reading():
         upload = own_upload(me, upload_id)
         pending, state = pending_of(upload), upload.state
     if state != "receiving":
-        raise Conflict("This upload takes no more parts. Ask for its state.", state=state)
+        raise Conflict(_("This upload takes no more parts. Ask for its state."), state=state)
     return pending
 
 
@@ -101,12 +109,18 @@ def _bytes_of(pending: Pending, number: int) -> int:
     try:
         return pending.bytes_of(number)
     except ValueError:
-        raise Invalid(f"This file has {pending.count} parts; {number} is none of them.") from None
+        raise Invalid(
+            _(
+                "This file has %(count)s parts; %(number)s is none of them.",
+                count=pending.count,
+                number=number,
+            )
+        ) from None
 
 
 def sender() -> Me:
     """Who sends; raises `SignInNeeded`."""
     me = current_me()
     if me is None:
-        raise SignInNeeded("Sign in first; then go on with the upload. What was sent is kept.")
+        raise SignInNeeded(_("Sign in first; then go on with the upload. What was sent is kept."))
     return me

@@ -10,6 +10,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from core import Conflict, NotFound, Settings, db, emit, now, say, undone_by
+from core.languages import gettext as _
+from core.languages import ngettext
 from core.reads import run_query
 from plugins.media import plugin
 from plugins.media.events import MediaRemoved, MediaRestored, MediaTrashed
@@ -37,7 +39,7 @@ def remove(media_id: int) -> None:
         raise _still_used(media_id, media.title)
     _trash(media)
     undone_by(restore, media_id=media_id)
-    say(f"“{media.title}” was moved to the trash.")
+    say(_("“%(title)s” was moved to the trash.", title=media.title))
 
 
 @plugin.action(guard=library_access)
@@ -60,7 +62,7 @@ def restore(media_id: int) -> None:
     media = locked_media(media_id)
     _restore(media)
     undone_by(remove, media_id=media_id)
-    say(f"“{media.title}” is back in the library.")
+    say(_("“%(title)s” is back in the library.", title=media.title))
 
 
 @plugin.action(guard=library_access)
@@ -76,7 +78,13 @@ def restore_several(media_ids: MediaIds) -> int:
         _restore(media)
     if rows:
         undone_by(remove_several, media_ids=[media.id for media in rows])
-    say(f"{_videos(len(rows))} {'is' if len(rows) == 1 else 'are'} back in the library.")
+    say(
+        ngettext(
+            "%(num)s video is back in the library.",
+            "%(num)s videos are back in the library.",
+            len(rows),
+        )
+    )
     return len(rows)
 
 
@@ -87,11 +95,14 @@ def delete_for_good(media_id: int) -> None:
     title = media.title
     if media.trashed_at is None:
         raise Conflict(
-            f"“{title}” is not in the trash, so it was not deleted. Move it there first.",
-            title="Not in the trash",
+            _(
+                "“%(title)s” is not in the trash, so it was not deleted. Move it there first.",
+                title=title,
+            ),
+            title=_("Not in the trash"),
         )
     discard_media(media)
-    say(f"“{title}” and its file were deleted.")
+    say(_("“%(title)s” and its file were deleted.", title=title))
 
 
 def locked_media(media_id: int, *, against_use: bool = False) -> Media:
@@ -104,7 +115,7 @@ def locked_media(media_id: int, *, against_use: bool = False) -> Media:
         select(Media).where(Media.id == media_id).with_for_update(key_share=not against_use)
     )
     if media is None:
-        raise NotFound("This video was removed from the library meanwhile. Nothing was changed.")
+        raise NotFound(_("This video was removed from the library meanwhile. Nothing was changed."))
     return media
 
 
@@ -164,27 +175,38 @@ def _outcome(media_id: int, media: Media | None) -> RemovalOutcome:
 def _told(outcomes: Sequence[RemovalOutcome]) -> str:
     trashed = sum(outcome.status == "trashed" for outcome in outcomes)
     used = sum(outcome.status == "in_use" for outcome in outcomes)
-    told = [f"{_videos(trashed)} {'was' if trashed == 1 else 'were'} moved to the trash."]
+    told = [
+        ngettext(
+            "%(num)s video was moved to the trash.",
+            "%(num)s videos were moved to the trash.",
+            trashed,
+        )
+    ]
     if used:
-        told.append(f"{_videos(used)} {'is' if used == 1 else 'are'} used and stayed.")
+        told.append(
+            ngettext(
+                "%(num)s video is used and stayed.", "%(num)s videos are used and stayed.", used
+            )
+        )
     return " ".join(told)
-
-
-def _videos(count: int) -> str:
-    return "1 video" if count == 1 else f"{count} videos"
 
 
 def _uses_of(media_id: int) -> list[object]:
     """Where a video is used, as those who use it say; its row is locked, so no use can come."""
-    _, parts = run_query(media_usage.key(media_id), None)
+    _result, parts = run_query(media_usage.key(media_id), None)
     return [use.model_dump(mode="json") for part in parts.values() for use in part]
 
 
 def _still_used(media_id: int, title: str) -> Conflict:
     uses = _uses_of(media_id)
-    places = "1 place" if len(uses) == 1 else f"{len(uses)} places"
     return Conflict(
-        f"“{title}” is used in {places}, so it was not removed. Take it out there first.",
-        title="Still in use",
+        ngettext(
+            "“%(title)s” is used in %(num)s place, so it was not removed. Take it out there first.",
+            "“%(title)s” is used in %(num)s places, so it was not removed. Take it out there "
+            "first.",
+            len(uses),
+            title=title,
+        ),
+        title=_("Still in use"),
         uses=uses,
     )

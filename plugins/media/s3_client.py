@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core import Settings, SetupError, Unavailable
 from core.errors import Fault
+from core.languages import gettext as _
 
 log = logging.getLogger("coursewire.media")
 
@@ -59,7 +60,9 @@ def s3_errors(what: str) -> Iterator[None]:
 
 def _unavailable(what: str, reason: str) -> Unavailable:
     log.error("The file storage refused to %s: %s", what, reason)
-    return Unavailable("The file storage does not answer. Nothing is lost. Try again in a moment.")
+    return Unavailable(
+        _("The file storage does not answer. Nothing is lost. Try again in a moment.")
+    )
 
 
 def _client(settings: Settings, signature: object) -> Any:

@@ -8,6 +8,8 @@ from flask import current_app
 from sqlalchemy import select, update
 
 from core import Me, NotFound, Settings, db, emit, now, reading, transaction
+from core.languages import gettext as _
+from core.languages import later
 from plugins.media.events import MediaChanged, UploadEnded, UploadProgressed
 from plugins.media.models import Media, MediaUpload
 from plugins.media.parts import Pending
@@ -44,8 +46,10 @@ def own_upload(me: Me, upload_id: str) -> MediaUpload:
     )
     if upload is None:
         raise NotFound(
-            "This upload is not known any more: it was cancelled, or lay still for too long. "
-            "Choose the file again."
+            _(
+                "This upload is not known any more: it was cancelled, or lay still for too long. "
+                "Choose the file again."
+            )
         )
     return upload
 
@@ -79,7 +83,7 @@ def take_handle(upload_id: str, old: str, new: str) -> str:
     if taken != new:
         current_storage().discard(new)
     if taken is None:
-        raise NotFound("This upload was called off meanwhile. Choose the file again.")
+        raise NotFound(_("This upload was called off meanwhile. Choose the file again."))
     return taken
 
 
@@ -141,7 +145,7 @@ def give_up_abandoned() -> int:
     ).all()
     lost = [upload for upload in old if upload.state in ("receiving", "checking")]
     for upload in lost:
-        give_up(upload, "The upload was not finished. Choose the file again.")
+        give_up(upload, later("The upload was not finished. Choose the file again."))
     for upload in old:
         if upload not in lost:
             db.session.delete(upload)

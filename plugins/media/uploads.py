@@ -32,6 +32,8 @@ from core import (
     transaction,
 )
 from core.format import filesize
+from core.languages import gettext as _
+from core.languages import later, translated
 from plugins.media import plugin
 from plugins.media.containers import Container, read_container
 from plugins.media.events import MediaAdded, MediaChanged, UploadProgressed, UploadStarted
@@ -61,7 +63,7 @@ from plugins.media.views import (
 MOST_PARTS = 10_000
 """As many as S3 takes."""
 
-NOT_MEDIA = "This is neither an MP4, WebM, MP3 nor M4A file. Choose another file."
+NOT_MEDIA = later("This is neither an MP4, WebM, MP3 nor M4A file. Choose another file.")
 _OPEN = ("receiving", "checking")
 
 
@@ -141,16 +143,20 @@ def check_upload(upload_id: str) -> Checked | None:
     missing = sorted(set(range(pending.count)) - set(storage.received(pending)))
     if missing:
         raise Conflict(
-            f"{len(missing)} of {pending.count} parts of this file have not arrived. "
-            "Send them, then complete the upload again.",
-            title="Not all there",
+            _(
+                "%(count)s of %(count_2)s parts of this file have not arrived. Send them, then "
+                "complete the upload again.",
+                count=len(missing),
+                count_2=pending.count,
+            ),
+            title=_("Not all there"),
             missing=missing[:1_000],
         )
     _say_checking(me, upload_id, media_id)
     try:
         stored = storage.join(pending)
     except FileNotFoundError:
-        raise Conflict("The upload changed meanwhile. Ask for its state.") from None
+        raise Conflict(_("The upload changed meanwhile. Ask for its state.")) from None
     with storage.open(stored.key) as file:
         container = read_container(file)
         fingerprint = fingerprint_of(file, pending.size_bytes)
@@ -169,17 +175,19 @@ def complete_upload(me: Me, upload_id: str, prepared: Checked | None) -> UploadO
     upload = locked_upload(me, upload_id)
     media = db.session.get(Media, upload.media_id)
     if media is None:
-        raise NotFound("This video was removed from the library meanwhile. Nothing was saved.")
+        raise NotFound(_("This video was removed from the library meanwhile. Nothing was saved."))
     if upload.state in _OPEN:
         if prepared is None:
-            raise Conflict("The upload changed meanwhile. Complete it again.")
+            raise Conflict(_("The upload changed meanwhile. Complete it again."))
         _finish(upload, media, prepared, me.user_id)
     if upload.state == "done":
-        done = "has another file now" if upload.replaces else "was added to the library"
-        say(f"“{media.title}” {done}.")
+        if upload.replaces:
+            say(_("“%(title)s” has another file now.", title=media.title))
+        else:
+            say(_("“%(title)s” was added to the library.", title=media.title))
     return UploadOutcome(
         state=upload.state,
-        problem=upload.problem,
+        problem=translated(upload.problem),
         media=MediaDetail.of(media),
         same_as=_twins(media) if upload.state == "done" else [],
     )
@@ -193,12 +201,13 @@ def cancel_upload(me: Me, upload_id: str) -> None:
     upload = locked_upload(me, upload_id)
     media = db.session.get(Media, upload.media_id)
     if upload.state not in _OPEN:
-        raise Conflict("This upload has ended already. Nothing was changed.")
+        raise Conflict(_("This upload has ended already. Nothing was changed."))
     name = upload.name
-    give_up(upload, "The upload was cancelled. Choose a file again, or remove this video.")
+    problem = later("The upload was cancelled. Choose a file again, or remove this video.")
+    give_up(upload, problem)
     if media is not None and media.storage_key is None and not media.use_count:
         discard_media(media)
-    say(f"The upload of “{name}” was cancelled.")
+    say(_("The upload of “%(name)s” was cancelled.", name=name))
 
 
 def _finish(upload: MediaUpload, media: Media, checked: Checked, by: int) -> None:
@@ -246,8 +255,12 @@ def _allowed(name: str, size_bytes: int) -> None:
     settings: Settings = current_app.config["COURSEWIRE"]
     if size_bytes > settings.max_upload_bytes:
         raise TooLarge(
-            f"“{name}” is larger than {filesize(settings.max_upload_bytes)}, the most that can be "
-            "uploaded here. Nothing was sent. Choose a smaller file."
+            _(
+                "“%(name)s” is larger than %(size)s, the most that can be uploaded here. Nothing "
+                "was sent. Choose a smaller file.",
+                name=name,
+                size=filesize(settings.max_upload_bytes),
+            )
         )
 
 
@@ -305,7 +318,10 @@ def _refuse_too_many(me: Me) -> None:
     )
     if (count or 0) >= settings.uploads_per_user:
         raise TooMany(
-            f"{count} of your uploads are not finished. Finish or cancel some of them first."
+            _(
+                "%(count)s of your uploads are not finished. Finish or cancel some of them first.",
+                count=count,
+            )
         )
 
 
@@ -325,9 +341,11 @@ def _waiting_media(me: Me, title: str, size_bytes: int, media_id: int | None) ->
         return media
     media_found = db.session.get(Media, media_id)
     if media_found is None:
-        raise NotFound("This video was removed from the library meanwhile. Nothing was sent.")
+        raise NotFound(_("This video was removed from the library meanwhile. Nothing was sent."))
     if media_found.source != "upload":
-        raise Invalid("This video is a web address and has no file to replace. Nothing was sent.")
+        raise Invalid(
+            _("This video is a web address and has no file to replace. Nothing was sent.")
+        )
     if media_found.storage_key is None:
         media_found.status, media_found.problem = "uploading", None
         emit(MediaChanged(media_id=media_id))

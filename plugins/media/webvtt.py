@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.languages import gettext as _
+
 MAX_BYTES = 1_000_000
 _MAX_CUES = 20_000
 _MAX_LINE = 2_000
@@ -40,26 +42,30 @@ class Captions:
 def read_captions(data: bytes) -> Captions:
     """The captions in *data*; raises `ValueError`, in words for people, for anything else."""
     if len(data) > MAX_BYTES:
-        raise ValueError("Captions have at most 1 MB. Choose a smaller file.")
+        raise ValueError(_("Captions have at most 1 MB. Choose a smaller file."))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("This file is not in UTF-8. Save it as UTF-8, and try again.") from None
+        raise ValueError(_("This file is not in UTF-8. Save it as UTF-8, and try again.")) from None
     lines = re.split(r"\r\n|\r|\n", text)
     if not re.fullmatch(r"WEBVTT(?:[ \t].*)?", lines[0]):
         raise ValueError(
-            "This is no WebVTT file: its first line has to be “WEBVTT”. Save the captions as "
-            "WebVTT (.vtt), and try again."
+            _(
+                "This is no WebVTT file: its first line has to be “WEBVTT”. Save the captions as "
+                "WebVTT (.vtt), and try again."
+            )
         )
     written = ["WEBVTT"]
     last_ms = 0
     for cue in _cues(lines):
         if cue.start_ms < last_ms:
-            raise ValueError(f"Line {cue.line}: this begins before the caption above it.")
+            raise ValueError(
+                _("Line %(line)s: this begins before the caption above it.", line=cue.line)
+            )
         last_ms = cue.start_ms
         written.append(cue.text)
     if len(written) == 1:
-        raise ValueError("There is no caption in this file.")
+        raise ValueError(_("There is no caption in this file."))
     return Captions("\n\n".join(written) + "\n", len(written) - 1)
 
 
@@ -78,7 +84,12 @@ def _cues(lines: list[str]) -> Iterator[_Cue]:
             continue  # a note, a style, a region, or the rest of the header
         count += 1
         if count > _MAX_CUES:
-            raise ValueError(f"Captions have at most {_MAX_CUES} parts. Choose a shorter file.")
+            raise ValueError(
+                _(
+                    "Captions have at most %(max_cues)s parts. Choose a shorter file.",
+                    max_cues=_MAX_CUES,
+                )
+            )
         yield _cue(first + at, block[at:])
 
 
@@ -87,7 +98,13 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     block: list[str] = []
     for number, line in enumerate([*lines[1:], ""], start=2):
         if len(line) > _MAX_LINE:
-            raise ValueError(f"Line {number} has more than {_MAX_LINE} characters.")
+            raise ValueError(
+                _(
+                    "Line %(number)s has more than %(max_line)s characters.",
+                    number=number,
+                    max_line=_MAX_LINE,
+                )
+            )
         if line:
             block.append(line)
         elif block:
@@ -99,17 +116,25 @@ def _cue(line: int, block: list[str]) -> _Cue:
     found = _TIMING.fullmatch(block[0].strip())
     if found is None:
         raise ValueError(
-            f"Line {line} should say when the caption is shown, as in "
-            "“00:01.000 --> 00:04.000”, and does not."
+            _(
+                "Line %(line)s should say when the caption is shown, as in “00:01.000 --> "
+                "00:04.000”, and does not.",
+                line=line,
+            )
         )
     start_ms, end_ms = _ms(found.groups()[:4]), _ms(found.groups()[4:8])
     if end_ms <= start_ms:
-        raise ValueError(f"Line {line}: the caption ends before it begins.")
+        raise ValueError(_("Line %(line)s: the caption ends before it begins.", line=line))
     settings = [word for word in (found[9] or "").split() if _SETTING.fullmatch(word)]
     head = " ".join([f"{_time(start_ms)} --> {_time(end_ms)}", *settings])
     for offset, text in enumerate(block[1:], start=1):
         if "-->" in text:
-            raise ValueError(f"Line {line + offset}: an empty line is missing above this time.")
+            raise ValueError(
+                _(
+                    "Line %(offset)s: an empty line is missing above this time.",
+                    offset=line + offset,
+                )
+            )
     return _Cue(line, start_ms, "\n".join([head, *map(_payload, block[1:])]))
 
 

@@ -3,6 +3,8 @@
 from sqlalchemy import select
 
 from core import Conflict, NotFound, db, emit, now, say, staff_only
+from core.languages import gettext as _
+from core.languages import later
 from core.operations import totals
 from core.parked import Kind, discard, parked_rows, try_again
 from plugins.status import plugin
@@ -11,7 +13,7 @@ from plugins.status.figures import Figures, figures_of
 from plugins.status.models import FoundMistake, Sample
 from plugins.status.sampling import as_noted, take_sample
 
-_GONE = "This row is not put aside any more. Somebody has tried it again, or discarded it."
+_GONE = later("This row is not put aside any more. Somebody has tried it again, or discarded it.")
 
 
 def _figures() -> Figures:
@@ -30,18 +32,18 @@ def measure(prepared: Figures) -> int:
 def retry(kind: Kind, row_id: int) -> None:
     """Try a row of the outbox again that was put aside."""
     if not try_again(kind, row_id):
-        raise Conflict(_GONE)
+        raise Conflict(_(_GONE))
     _note_parked()
-    say("It is tried again now. If it fails again, it comes back here.")
+    say(_("It is tried again now. If it fails again, it comes back here."))
 
 
 @plugin.action(guard=staff_only)
 def discard_row(kind: Kind, row_id: int) -> None:
     """Discard a row of the outbox that was put aside."""
     if not discard(kind, row_id):
-        raise Conflict(_GONE)
+        raise Conflict(_(_GONE))
     _note_parked()
-    say("The row was discarded.")
+    say(_("The row was discarded."))
 
 
 @plugin.action(guard=staff_only)
@@ -49,10 +51,10 @@ def put_away(finding_id: int) -> None:
     """Put a finding of the freshness guard away."""
     found = db.session.get(FoundMistake, finding_id)
     if found is None:
-        raise NotFound("This finding is gone. Nothing was saved.")
+        raise NotFound(_("This finding is gone. Nothing was saved."))
     found.put_away_at = now()
     emit(FindingsChanged())
-    say("The finding was put away.")
+    say(_("The finding was put away."))
 
 
 def _note_parked() -> None:

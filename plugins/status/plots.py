@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
 
+from core.languages import later
 from plugins.status import plugin
 from plugins.status.figures import Figures, grown, growth, percentile
 from plugins.status.views import PlotView, SeriesView
@@ -37,42 +38,47 @@ def plots_of(samples: Sequence[Measured]) -> list[PlotView]:
     """The plots of *samples*, which are in order."""
     lines = _Lines(samples)
     return [
-        _plot("browsers", "Browsers connected", "", [lines.level("Browsers", _browsers)]),
+        _plot(
+            "browsers",
+            later("Browsers connected"),
+            "",
+            [lines.level(later("Browsers"), _browsers)],
+        ),
         _plot(
             "writes",
-            "Writes and notices",
-            "per second",
+            later("Writes and notices"),
+            later("per second"),
             [
-                lines.between("Notices", _per_s(lambda f: f.notices)),
-                lines.between("Actions", _per_s(lambda f: f.actions)),
+                lines.between(later("Notices"), _per_s(lambda f: f.notices)),
+                lines.between(later("Actions"), _per_s(lambda f: f.actions)),
             ],
         ),
         _plot(
             "reads",
-            "Reads",
-            "per second",
+            later("Reads"),
+            later("per second"),
             [
-                lines.between("Answers to browsers", _per_s(lambda f: f.refetches)),
-                lines.between("Asked of the database", _per_s(_database_reads)),
+                lines.between(later("Answers to browsers"), _per_s(lambda f: f.refetches)),
+                lines.between(later("Asked of the database"), _per_s(_database_reads)),
             ],
         ),
         _plot(
             "lag",
-            "From the commit, slowest of a hundred",
+            later("From the commit, slowest of a hundred"),
             "ms",
             [
-                lines.between("Told", _p99_ms(lambda f: f.written)),
-                lines.between("Painted", _p99_ms(lambda f: f.painted)),
-                lines.between("Canary", _p99_ms(lambda f: f.canary)),
+                lines.between(later("Told"), _p99_ms(lambda f: f.written)),
+                lines.between(later("Painted"), _p99_ms(lambda f: f.painted)),
+                lines.between(later("Canary"), _p99_ms(lambda f: f.canary)),
             ],
         ),
         _plot(
             "outbox",
-            "Oldest row of the outbox",
+            later("Oldest row of the outbox"),
             "s",
             [
-                lines.level("Event", lambda f: f.owed_age_s.get("event", 0.0)),
-                lines.level("Reaction", lambda f: f.owed_age_s.get("reaction", 0.0)),
+                lines.level(later("Event"), lambda f: f.owed_age_s.get("event", 0.0)),
+                lines.level(later("Reaction"), lambda f: f.owed_age_s.get("reaction", 0.0)),
             ],
         ),
     ]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from core import db, staff_only
+from core.languages import later
 from plugins.status import plugin
 from plugins.status.events import FindingsChanged, ParkedRowsChanged, SampleTaken
 from plugins.status.figures import WITHIN, Figures, grown, growth, percentile
@@ -103,10 +104,20 @@ def status_findings() -> list[FindingView]:
 
 def _lags(before: Figures, now: Figures) -> list[LagView]:
     told = [
-        ("Heard", "a worker has the notice", before.heard, now.heard),
-        ("Told", "the last browser of a worker has the frame", before.written, now.written),
-        ("Painted", "it stands on a screen, as browsers report", before.painted, now.painted),
-        ("Canary", "a watcher in the worker has read it", before.canary, now.canary),
+        (later("Heard"), later("a worker has the notice"), before.heard, now.heard),
+        (
+            later("Told"),
+            later("the last browser of a worker has the frame"),
+            before.written,
+            now.written,
+        ),
+        (
+            later("Painted"),
+            later("it stands on a screen, as browsers report"),
+            before.painted,
+            now.painted,
+        ),
+        (later("Canary"), later("a watcher in the worker has read it"), before.canary, now.canary),
     ]
     found = []
     for name, meaning, then, counts in told:
@@ -122,20 +133,20 @@ def _lags(before: Figures, now: Figures) -> list[LagView]:
 def _nines(before: Figures, now: Figures) -> list[NinesView]:
     counted = [
         (
-            "Writes",
-            "every browser that watched showed it",
+            later("Writes"),
+            later("every browser that watched showed it"),
             (before.writes, now.writes),
             (before.fresh_writes, now.fresh_writes),
         ),
         (
-            "Pairs",
-            "of a write and a browser that watched it",
+            later("Pairs"),
+            later("of a write and a browser that watched it"),
             (before.pairs, now.pairs),
             (before.fresh_pairs, now.fresh_pairs),
         ),
         (
-            "Canaries",
-            "seen by a watcher in the worker",
+            later("Canaries"),
+            later("seen by a watcher in the worker"),
             (before.canaries, now.canaries),
             (before.fresh_canaries, now.fresh_canaries),
         ),
