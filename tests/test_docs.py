@@ -188,8 +188,8 @@ def test_the_processes_that_operators_read_of_are_those_of_the_procfile() -> Non
 def test_course_teams_read_of_every_state_of_the_live_indicator() -> None:
     script = (ROOT / "core/static/live/indicator.js").read_text()
     words = {
-        *re.findall(r'word: "([^"]+)"', script),
-        *re.findall(r'textContent = "(\w+ \w+)"', script),
+        *re.findall(r'word: _\("([^"]+)"', script),
+        *re.findall(r'textContent = _\("(\w+ \w+)"', script),
     }
 
     told = re.findall(

@@ -1,4 +1,5 @@
 import { make } from "../ui/pieces.js";
+import { _ } from "../live/texts.js";
 
 /**
  * The whole page takes files that are dropped on it.
@@ -8,7 +9,7 @@ import { make } from "../ui/pieces.js";
  * @returns {() => void} stops it
  */
 export function takeDrops(page, take) {
-  const veil = make("div", { class: "drop-veil", hidden: true }, make("p", {}, "Drop the files to upload them"));
+  const veil = make("div", { class: "drop-veil", hidden: true }, make("p", {}, _("Drop the files to upload them")));
   page.body.append(veil);
   const ending = new AbortController();
   const until = { signal: ending.signal };

@@ -21,6 +21,8 @@
  * @property {SameFile[]} same_as
  */
 
+import { _ } from "../live/texts.js";
+
 /** What the server refused, in its words; `status` 0: nobody answered. */
 export class Refused extends Error {
   status;
@@ -214,7 +216,7 @@ function partOf(id, number) {
  * @param {number} status
  */
 function refusalOfStorage(status) {
-  const words = status === 0 ? "The file storage cannot be reached." : `The file storage refused a part (${status}).`;
+  const words = status === 0 ? _("The file storage cannot be reached.") : _("The file storage refused a part ({status}).", { status });
   return new Refused(status === 0 ? 0 : 503, words);
 }
 
@@ -231,7 +233,7 @@ function refusal(status, text) {
   }
   const words =
     status === 413
-      ? "A proxy in between refuses parts of this size. Tell those who run this site."
-      : "The server cannot be reached.";
+      ? _("A proxy in between refuses parts of this size. Tell those who run this site.")
+      : _("The server cannot be reached.");
   return new Refused(status, words);
 }

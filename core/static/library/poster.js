@@ -1,4 +1,5 @@
 import { still } from "./still.js";
+import { _ } from "../live/texts.js";
 
 const FORM = "form[data-poster-form]";
 
@@ -83,7 +84,7 @@ function complain(form, video) {
   words.setAttribute("role", "alert");
   words.textContent =
     video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA
-      ? "The player shows no frame yet. Play the video, pause where the poster is, and try again."
-      : "The browser may not read this player’s picture. Choose a picture instead.";
+      ? _("The player shows no frame yet. Play the video, pause where the poster is, and try again.")
+      : _("The browser may not read this player’s picture. Choose a picture instead.");
   place.replaceChildren(words);
 }

@@ -3,6 +3,7 @@ import { Refused } from "./endpoint.js";
 import { fingerprint } from "./fingerprint.js";
 import { looksLikeMedia } from "./sniff.js";
 import { Speed } from "./speed.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("./endpoint.js").Endpoint} Endpoint */
 /** @typedef {import("./endpoint.js").SameFile} SameFile */
@@ -112,7 +113,7 @@ export class Transfer {
     } catch (error) {
       this.#onTheWay.clear();
       if (this.#stop.signal.aborted) return;
-      this.#say("failed", error instanceof Refused ? error.message : "This file cannot be read any more. Choose it again.");
+      this.#say("failed", error instanceof Refused ? error.message : _("This file cannot be read any more. Choose it again."));
     }
   }
 
@@ -167,7 +168,7 @@ export class Transfer {
   async #start() {
     const { endpoint, subtle, look } = this.#outside;
     if (!(await looksLikeMedia(this.file))) {
-      this.#say("failed", "This is neither an MP4, WebM, MP3 nor M4A file. Nothing was sent.");
+      this.#say("failed", _("This is neither an MP4, WebM, MP3 nor M4A file. Nothing was sent."));
       return false;
     }
     this.#seen ??= look(this.file);

@@ -1,5 +1,6 @@
 import { make } from "../ui/pieces.js";
 import { percentOf, TrayRow } from "./tray_row.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 /** @typedef {import("./queue.js").Queue} Queue */
@@ -18,7 +19,7 @@ export class Tray {
   /** @param {{queue: Queue, parent: HTMLElement}} outside */
   constructor({ queue, parent }) {
     this.#queue = queue;
-    const heading = make("h2", { id: "tray-title" }, "Uploads");
+    const heading = make("h2", { id: "tray-title" }, _("Uploads"));
     const head = make("div", { class: "tray-head" }, heading, this.#summary);
     this.#element = make("section", { class: "tray", "aria-labelledby": "tray-title", hidden: true }, head, this.#list, this.#status);
     parent.append(this.#element);
@@ -58,7 +59,11 @@ export class Tray {
     const total = all.reduce((sum, { file }) => sum + file.size, 0);
     const done = all.reduce((sum, each) => sum + (percentOf(each) / 100) * each.file.size, 0);
     const ready = all.filter(({ word }) => word === "done").length;
-    this.#summary.textContent = `${ready} of ${all.length} done · ${total > 0 ? Math.floor((done / total) * 100) : 0} %`;
+    this.#summary.textContent = _("{ready} of {count} done · {percent} %", {
+      ready,
+      count: all.length,
+      percent: total > 0 ? Math.floor((done / total) * 100) : 0,
+    });
     this.#tell(changed);
   }
 
@@ -71,8 +76,8 @@ export class Tray {
     const { word, file, problem } = transfer;
     if (this.#told.get(transfer) === word) return;
     this.#told.set(transfer, word);
-    if (word === "done") this.#status.textContent = `“${file.name}” is in the library.`;
-    if (word === "failed") this.#status.textContent = `“${file.name}” was not uploaded. ${problem ?? ""}`;
-    if (word === "known") this.#status.textContent = `The library has “${file.name}” already.`;
+    if (word === "done") this.#status.textContent = _("“{name}” is in the library.", { name: file.name });
+    if (word === "failed") this.#status.textContent = `${_("“{name}” was not uploaded.", { name: file.name })} ${problem ?? ""}`;
+    if (word === "known") this.#status.textContent = _("The library has “{name}” already.", { name: file.name });
   }
 }

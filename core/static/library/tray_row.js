@@ -1,5 +1,6 @@
 import { make } from "../ui/pieces.js";
 import { filesize, timeLeft } from "./words.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 
@@ -30,7 +31,7 @@ export class TrayRow {
     this.#transfer = transfer;
     this.#ways = ways;
     const { name } = transfer.file;
-    this.#bar = make("progress", { max: "100", value: "0", "aria-label": `Progress of ${name}` });
+    this.#bar = make("progress", { max: "100", value: "0", "aria-label": _("Progress of {name}", { name }) });
     this.element = make("li", { class: "tray-row" }, make("p", { class: "tray-name" }, make("bdi", {}, name)), this.#bar, this.#words, this.#tools);
     transfer.changed.subscribe(() => this.show());
     this.show();
@@ -54,9 +55,9 @@ export class TrayRow {
     const { resume, sendAnyway, remove } = this.#ways;
     const { name } = transfer.file;
     const twin = transfer.same[0];
-    const pause = button("Pause", `Pause upload of ${name}`, () => transfer.pause());
-    const cancel = button("Cancel", `Cancel upload of ${name}`, () => void transfer.cancel());
-    const close = button("Close", `Close the message about ${name}`, () => remove(transfer));
+    const pause = button(_("Pause"), _("Pause upload of {name}", { name }), () => transfer.pause());
+    const cancel = button(_("Cancel"), _("Cancel upload of {name}", { name }), () => void transfer.cancel());
+    const close = button(_("Close"), _("Close the message about {name}", { name }), () => remove(transfer));
     switch (transfer.word) {
       case "waiting":
       case "checking":
@@ -65,17 +66,17 @@ export class TrayRow {
       case "offline":
         return [pause, cancel];
       case "paused":
-        return [button("Resume", `Resume upload of ${name}`, () => resume(transfer)), cancel];
+        return [button(_("Resume"), _("Resume upload of {name}", { name }), () => resume(transfer)), cancel];
       case "failed":
-        return [button("Try again", `Try again to upload ${name}`, () => resume(transfer)), cancel];
+        return [button(_("Try again"), _("Try again to upload {name}", { name }), () => resume(transfer)), cancel];
       case "known":
         return [
-          ...(twin ? [link("Use the one there", `/media/${twin.media_file_id}`)] : []),
-          button("Upload anyway", `Upload ${name} anyway`, () => sendAnyway(transfer)),
+          ...(twin ? [link(_("Use the one there"), `/media/${twin.media_file_id}`)] : []),
+          button(_("Upload anyway"), _("Upload {name} anyway", { name }), () => sendAnyway(transfer)),
           close,
         ];
       case "done":
-        return [link("Open", `/media/${transfer.mediaId}`), close];
+        return [link(_("Open"), `/media/${transfer.mediaId}`), close];
       default:
         return [close];
     }
@@ -94,31 +95,35 @@ export function percentOf({ word, sent, file }) {
  */
 function inWords(transfer) {
   const { word, problem, sent, file, speed, left_s, same, resumedAt } = transfer;
-  const amount = `${percentOf(transfer)} % · ${filesize(sent)} of ${filesize(file.size)}`;
+  const amount = _("{percent} % · {sent} of {size}", {
+    percent: percentOf(transfer),
+    sent: filesize(sent),
+    size: filesize(file.size),
+  });
   const twin = same[0] ? `“${same[0].title}”` : "";
   switch (word) {
     case "waiting":
-      return `${filesize(file.size)} · waits for its turn`;
+      return _("{size} · waits for its turn", { size: filesize(file.size) });
     case "sending": {
       const fast = speed.perSecond;
       const more = fast ? ` · ${filesize(fast)}/s · ${timeLeft(left_s ?? 0)}` : "";
-      const from = resumedAt > 0 && !fast ? ` · goes on from ${filesize(resumedAt)}` : "";
+      const from = resumedAt > 0 && !fast ? ` · ${_("goes on from {size}", { size: filesize(resumedAt) })}` : "";
       return amount + more + from;
     }
     case "offline":
-      return `${amount} · ${problem ?? "No connection."} It goes on by itself.`;
+      return `${amount} · ${problem ?? _("No connection.")} ${_("It goes on by itself.")}`;
     case "paused":
-      return `${amount} · paused`;
+      return `${amount} · ${_("paused")}`;
     case "checking":
-      return "Sent; the file is being checked";
+      return _("Sent; the file is being checked");
     case "known":
-      return `The library has this file already: ${twin}. Nothing was sent.`;
+      return _("The library has this file already: {twin}. Nothing was sent.", { twin });
     case "failed":
-      return problem ?? "The upload failed.";
+      return problem ?? _("The upload failed.");
     case "done":
-      return twin ? `In the library. It is the same file as ${twin}.` : "In the library";
+      return twin ? _("In the library. It is the same file as {twin}.", { twin }) : _("In the library");
     default:
-      return "Cancelled";
+      return _("Cancelled");
   }
 }
 

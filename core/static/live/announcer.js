@@ -1,5 +1,8 @@
+import { _, ngettext } from "./texts.js";
+
 /** @typedef {Pick<import("./changes.js").Found, "added" | "removed" | "moved" | "from">} ListChanges */
-/** @typedef {{count: number, noun: string, rest: string}} Tally */
+/** @typedef {"added" | "removed" | "moved in" | "moved to"} Verb */
+/** @typedef {{count: number, noun: string, verb: Verb, name: string | null}} Tally */
 
 const BATCH_MS = 1000;
 const MESSAGE_MS = 50;
@@ -29,11 +32,11 @@ export class Announcer {
    */
   updated(region, { added, removed, moved, from }) {
     const first = this.#tallies.size === 0;
-    for (const element of added) this.#count(region, element.parentElement, "added", "to");
-    for (const element of removed) this.#count(region, from.get(element), "removed", "from");
+    for (const element of added) this.#count(region, element.parentElement, "added");
+    for (const element of removed) this.#count(region, from.get(element), "removed");
     for (const element of moved) {
       const inside = from.get(element) === element.parentElement;
-      this.#count(region, element.parentElement, "moved", inside ? "in" : "to");
+      this.#count(region, element.parentElement, inside ? "moved in" : "moved to");
     }
     if (first && this.#tallies.size > 0) this.#later(() => this.#sayTallies(), BATCH_MS);
   }
@@ -47,17 +50,16 @@ export class Announcer {
   /**
    * @param {Element} region
    * @param {Element | null | undefined} list
-   * @param {string} verb
-   * @param {string} preposition
+   * @param {Verb} verb
    */
-  #count(region, list, verb, preposition) {
+  #count(region, list, verb) {
     const noun = list?.getAttribute("data-announce");
     if (!list || !noun || list === region.parentElement) return;
     const name = list.getAttribute("data-announce-name");
-    const rest = name ? `${verb} ${preposition} ${name}` : verb;
-    const tally = this.#tallies.get(`${noun} ${rest}`) ?? { count: 0, noun, rest };
+    const kind = JSON.stringify([noun, verb, name]);
+    const tally = this.#tallies.get(kind) ?? { count: 0, noun, verb, name };
     tally.count += 1;
-    this.#tallies.set(`${noun} ${rest}`, tally);
+    this.#tallies.set(kind, tally);
   }
 
   #sayTallies() {
@@ -80,6 +82,43 @@ export class Announcer {
 }
 
 /** @param {Tally} tally */
-function sentence({ count, noun, rest }) {
-  return `${count} ${count === 1 ? noun.replace(/s$/, "") : noun} ${rest}`;
+function sentence({ count, noun, verb, name }) {
+  const what = counted(noun, count);
+  switch (verb) {
+    case "added":
+      return name ? _("{what} added to {name}", { what, name }) : _("{what} added", { what });
+    case "removed":
+      return name ? _("{what} removed from {name}", { what, name }) : _("{what} removed", { what });
+    case "moved in":
+      return name ? _("{what} moved in {name}", { what, name }) : _("{what} moved", { what });
+    default:
+      return name ? _("{what} moved to {name}", { what, name }) : _("{what} moved", { what });
+  }
+}
+
+/**
+ * A noun that no template of ours says stays as it is.
+ *
+ * @param {string} noun
+ * @param {number} count
+ */
+function counted(noun, count) {
+  switch (noun) {
+    case "videos":
+      return ngettext("{num} video", "{num} videos", count);
+    case "chapters":
+      return ngettext("{num} chapter", "{num} chapters", count);
+    case "courses":
+      return ngettext("{num} course", "{num} courses", count);
+    case "members":
+      return ngettext("{num} member", "{num} members", count);
+    case "captions":
+      return ngettext("{num} caption", "{num} captions", count);
+    case "uses":
+      return ngettext("{num} use", "{num} uses", count);
+    case "uploads":
+      return ngettext("{num} upload", "{num} uploads", count);
+    default:
+      return `${count} ${count === 1 ? noun.replace(/s$/, "") : noun}`;
+  }
 }

@@ -23,6 +23,7 @@ import { Status } from "./status.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { witness } from "./witness.js";
+import { _ } from "./texts.js";
 
 const root = document.documentElement;
 const { liveUrl, liveKeys, user } = document.body.dataset;
@@ -102,7 +103,7 @@ customElements.define("live-indicator", LiveIndicator);
 /** @param {boolean} was */
 function tellOfPause(was) {
   return (/** @type {import("./pause.js").Report} */ { isOn }) => {
-    if (isOn !== was) announcer.say(isOn ? "Live updates are paused." : "Live updates go on.");
+    if (isOn !== was) announcer.say(isOn ? _("Live updates are paused.") : _("Live updates go on."));
     was = isOn;
   };
 }
@@ -122,9 +123,9 @@ function show(state) {
   if (state === before) return;
   root.dataset["liveState"] = state;
   document.dispatchEvent(new CustomEvent("live:state", { detail: { state } }));
-  if (state === "offline") announcer.say("You are offline.");
-  if (state === "stale") announcer.say("This page may be out of date.");
-  if (state === "live" && (before === "offline" || before === "stale")) announcer.say("This page is live again.");
+  if (state === "offline") announcer.say(_("You are offline."));
+  if (state === "stale") announcer.say(_("This page may be out of date."));
+  if (state === "live" && (before === "offline" || before === "stale")) announcer.say(_("This page is live again."));
 }
 
 /** @param {CustomEvent} event `live:updated` */
@@ -135,14 +136,14 @@ function tellOfOthers({ target, detail }) {
   // The innermost only: a chapter whose count ticks is not news beside the row that was added.
   highlight(touched.filter((each) => !touched.some((other) => other !== each && each.contains(other))));
   announcer.updated(/** @type {Element} */ (target), changes);
-  if (changes.focusLost) announcer.say(`${nameOf(changes)} was removed by somebody else.`);
+  if (changes.focusLost) announcer.say(_("{name} was removed by somebody else.", { name: nameOf(changes) }));
 }
 
 /** @param {{focusLost: Element, removed: Element[]}} changes */
 function nameOf({ focusLost, removed }) {
   const row = removed.find((each) => each.contains(focusLost));
   const name = row?.querySelector("h2, h3, bdi, strong")?.textContent?.trim();
-  return name ? `“${name}”` : "What you were on";
+  return name ? `“${name}”` : _("What you were on");
 }
 
 /**

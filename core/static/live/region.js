@@ -15,6 +15,7 @@ import { morph } from "./morph.js";
 import { Place } from "./place.js";
 import { Stamp } from "./stamps.js";
 import { withdraw } from "./withdraw.js";
+import { _ } from "./texts.js";
 
 /** @typedef {import("./watched.js").Shown} Shown */
 /** @typedef {{store: import("./store.js").Store, clock: import("./clock.js").Clock}} Wiring */
@@ -167,10 +168,10 @@ export class LiveRegion extends HTMLElement {
   /** What was shown may be nobody's business any more, so it goes with the right to see it. */
   #gone() {
     const text = document.createElement("p");
-    text.textContent = "This was removed, or you may no longer see it.";
+    text.textContent = _("This was removed, or you may no longer see it.");
     const link = document.createElement("a");
     link.href = "/";
-    link.textContent = "Go to your courses";
+    link.textContent = _("Go to your courses");
     const notice = document.createElement("div");
     notice.className = "notice";
     notice.setAttribute("role", "status");
@@ -187,7 +188,7 @@ export class LiveRegion extends HTMLElement {
     withdraw(this);
     const notice = document.createElement("p");
     notice.className = "notice notice-away";
-    notice.textContent = "You are signed out, so this is no longer shown.";
+    notice.textContent = _("You are signed out, so this is no longer shown.");
     this.prepend(notice);
     this.removeAttribute("stamp");
   }

@@ -1,3 +1,5 @@
+import { _ } from "./texts.js";
+
 /**
  * Says, once for the whole page, that the session has ended.
  *
@@ -27,11 +29,11 @@ export class SignInNotice {
     const { location } = this.#document;
     const link = this.#document.createElement("a");
     link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
-    link.textContent = "Sign in again";
+    link.textContent = _("Sign in again");
     const notice = this.#document.createElement("p");
     notice.className = "notice notice-bad";
     notice.setAttribute("role", "alert");
-    notice.append("You are signed out, so nothing can be saved or updated. ", link, ".");
+    notice.append(_("You are signed out, so nothing can be saved or updated. "), link, ".");
     const notices = this.#document.createElement("div");
     notices.className = "notices";
     notices.append(notice);

@@ -23,7 +23,7 @@ export function speak(found) {
 
 /** The language of the page, for `Intl`. */
 export function language() {
-  return document.documentElement.lang || "en";
+  return globalThis.document?.documentElement.lang || "en";
 }
 
 /**
@@ -65,10 +65,12 @@ function filled(text, values) {
 }
 
 /**
+ * Which of `count` forms of a text fits `num`.
+ *
  * @param {number} num
- * @param {number} count how many forms the catalogue has
+ * @param {number} count
  */
-function formOf(num, count) {
+export function formOf(num, count) {
   const lang = language();
   if (plural?.lang !== lang) {
     const rules = new Intl.PluralRules(lang);

@@ -1,4 +1,5 @@
 import { Field } from "./fields.js";
+import { _ } from "./texts.js";
 
 const SHOWN_CHARACTERS = 60;
 
@@ -87,7 +88,7 @@ function dispute(field, base, theirs) {
   disputes.set(field.lead, found);
   disputes.set(control, found);
   field.lead.dataset["theirs"] = theirs;
-  const text = `Use theirs: “${shortened(field.word(theirs))}”`;
+  const text = _("Use theirs: “{text}”", { text: shortened(field.word(theirs)) });
   const button = /** @type {HTMLElement} */ (control.querySelector("[data-use-theirs]"));
   if (button.textContent !== text) button.textContent = text;
   const anchor = anchorOf(field);
@@ -170,8 +171,8 @@ function makeControl(document) {
   control.className = "field-theirs";
   control.setAttribute("role", "status");
   const [keep, use] = [button(document, "data-keep-mine"), button(document, "data-use-theirs")];
-  keep.textContent = "Keep mine";
-  control.append("Changed meanwhile: ", keep, " ", use);
+  keep.textContent = _("Keep mine");
+  control.append(_("Changed meanwhile: "), keep, " ", use);
   return control;
 }
 

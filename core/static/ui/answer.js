@@ -9,6 +9,8 @@
  * @property {Undo | null} [undo] what takes it back
  */
 
+import { _ } from "../live/texts.js";
+
 /**
  * RFC 9457, with what Coursewire adds.
  *
@@ -63,11 +65,11 @@ function parse(text) {
  * @param {number} status
  */
 function inWords(status) {
-  if (status === 413) return "This is larger than what is accepted here. Nothing was saved.";
-  if (status === 429) return "Too many requests came at once. Wait a minute, then try again.";
-  if (status === 401) return "Your sign-in has ended. Nothing was saved.";
+  if (status === 413) return _("This is larger than what is accepted here. Nothing was saved.");
+  if (status === 429) return _("Too many requests came at once. Wait a minute, then try again.");
+  if (status === 401) return _("Your sign-in has ended. Nothing was saved.");
   if (status >= 500) {
-    return "The server has a fault or is being restarted. Nothing was saved as far as we know; try again in a moment.";
+    return _("The server has a fault or is being restarted. Nothing was saved as far as we know; try again in a moment.");
   }
-  return `The server gave an answer that makes no sense here (${status}). Reload the page, then try again.`;
+  return _("The server gave an answer that makes no sense here ({status}). Reload the page, then try again.", { status });
 }

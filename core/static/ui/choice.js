@@ -1,7 +1,7 @@
 import { make } from "./pieces.js";
+import { _, formOf, number } from "../live/texts.js";
 
 export const BOX = 'input[type=checkbox][name="media_ids"]';
-const WHY = "Choose at least one video.";
 let count = 0;
 
 /** What is chosen in one picker. */
@@ -10,7 +10,7 @@ export class Choice {
   #form;
   #button;
   #label;
-  #hint = make("p", { class: "hint", id: `picker-hint-${(count += 1)}` }, WHY);
+  #hint = make("p", { class: "hint", id: `picker-hint-${(count += 1)}` }, why());
   /** @type {Set<string>} */
   #chosen = new Set();
   /** @type {string | null} */
@@ -71,7 +71,7 @@ export class Choice {
   /** Say why nothing happens, and bring the keyboard to where something can be chosen. */
   explain() {
     this.#hint.setAttribute("role", "alert");
-    this.#hint.textContent = WHY;
+    this.#hint.textContent = why();
     this.#boxes()[0]?.focus();
   }
 
@@ -109,10 +109,10 @@ export class Choice {
    * @param {number} size
    */
   #showButton(button, size) {
-    const [one = "", many = one] = (button.dataset["pickerLabel"] ?? "").split("|");
+    const forms = (button.dataset["pickerLabel"] ?? "").split("|");
     this.#hint.hidden = size > 0;
     if (size > 0) {
-      button.textContent = (size === 1 ? one : many).replace("{n}", String(size));
+      button.textContent = (forms[formOf(size, forms.length)] ?? "").replace("{n}", number(size));
       button.removeAttribute("aria-disabled");
       button.removeAttribute("aria-describedby");
       this.#hint.removeAttribute("role");
@@ -122,4 +122,8 @@ export class Choice {
       button.setAttribute("aria-describedby", this.#hint.id);
     }
   }
+}
+
+function why() {
+  return _("Choose at least one video.");
 }

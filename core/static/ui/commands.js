@@ -1,6 +1,7 @@
 import { Stamp } from "../live/stamps.js";
 import { readAnswer } from "./answer.js";
 import { isTyping } from "./keyboard.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("./answer.js").Undo} Undo */
 /** @typedef {import("./answer.js").Done} Done */
@@ -18,7 +19,6 @@ import { isTyping } from "./keyboard.js";
 
 const PATIENCE_MS = 30_000;
 const MOST = 50;
-const NOTHING = "Nothing was saved as far as we know; try again.";
 
 /**
  * What is done without a form, and taken back: a button in the message, and Ctrl+Z (Ctrl+Shift+Z does
@@ -86,7 +86,7 @@ export class Commands {
    * @param {Undo} undo
    */
   #button(label, undo) {
-    return { label, run: () => void this.#take(undo, label === "Undo") };
+    return { label: label === "Undo" ? _("Undo") : _("Redo"), run: () => void this.#take(undo, label === "Undo") };
   }
 
   /** @param {KeyboardEvent} event */
@@ -174,7 +174,9 @@ export class Commands {
         if (!online()) break;
       }
     }
-    const why = online() ? "The server cannot be reached." : "You are offline.";
-    return { problem: { status: 0, detail: `${why} ${NOTHING}` } };
+    const detail = online()
+      ? _("The server cannot be reached. Nothing was saved as far as we know; try again.")
+      : _("You are offline. Nothing was saved as far as we know; try again.");
+    return { problem: { status: 0, detail } };
   }
 }

@@ -1,6 +1,7 @@
 import { conflictPanel } from "./conflict.js";
 import { fieldsNamed } from "./fields.js";
 import { make } from "./pieces.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("./answer.js").Problem} Problem */
 
@@ -100,8 +101,8 @@ export class Complaint {
   /** In a tab of its own: what was typed here stays. */
   #signIn() {
     const href = `/sign-in?next=${encodeURIComponent(this.#ways.here())}`;
-    const link = make("a", { href, target: "_blank" }, "Sign in in a new tab");
-    return [link, ", then try again here."];
+    const link = make("a", { href, target: "_blank" }, _("Sign in in a new tab"));
+    return [link, _(", then try again here.")];
   }
 
   /**

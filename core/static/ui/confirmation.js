@@ -1,5 +1,6 @@
 import { make } from "./pieces.js";
 import { closeOnBackdrop } from "./sheet.js";
+import { _ } from "../live/texts.js";
 
 let count = 0;
 
@@ -12,7 +13,7 @@ let count = 0;
  */
 export function confirmed(question, verb) {
   const id = `question-${(count += 1)}`;
-  const cancel = make("button", { type: "button", class: "button" }, "Cancel");
+  const cancel = make("button", { type: "button", class: "button" }, _("Cancel"));
   const go = make("button", { type: "button", class: "button danger" }, verb);
   const dialog = make(
     "dialog",

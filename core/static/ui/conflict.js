@@ -1,5 +1,6 @@
 import { fieldsNamed, fill, labelOf, takeAsSaved } from "./fields.js";
 import { make } from "./pieces.js";
+import { _ } from "../live/texts.js";
 
 /**
  * Two people saved different texts: both are shown, and the choice between them.
@@ -21,12 +22,12 @@ export function conflictPanel({ form, theirs, mine, keep, take }) {
   for (const name of differing(theirs, mine)) {
     list.append(
       make("dt", {}, labelOf(form, name)),
-      make("dd", {}, "Theirs: ", make("bdi", {}, inWords(form, name, theirs[name]))),
-      make("dd", {}, "Yours: ", make("bdi", {}, inWords(form, name, mine[name]))),
+      make("dd", {}, _("Theirs: "), make("bdi", {}, inWords(form, name, theirs[name]))),
+      make("dd", {}, _("Yours: "), make("bdi", {}, inWords(form, name, mine[name]))),
     );
   }
-  const keepButton = make("button", { type: "button", class: "button" }, "Keep mine");
-  const takeButton = make("button", { type: "button", class: "button" }, "Use theirs");
+  const keepButton = make("button", { type: "button", class: "button" }, _("Keep mine"));
+  const takeButton = make("button", { type: "button", class: "button" }, _("Use theirs"));
   keepButton.addEventListener("click", () => {
     fillAll(form, theirs, "was.");
     keep();
@@ -57,7 +58,7 @@ function differing(theirs, mine) {
  */
 function inWords(form, name, value) {
   const chosen = fieldsNamed(form, name).find((f) => f.type === "radio" && f.value === value);
-  return chosen?.labels?.[0]?.textContent?.trim() || String(value ?? "") || "(empty)";
+  return chosen?.labels?.[0]?.textContent?.trim() || String(value ?? "") || _("(empty)");
 }
 
 /**

@@ -2,6 +2,7 @@ import { isPlain } from "./click.js";
 import { confirmed } from "./confirmation.js";
 import { focusOn } from "./focus.js";
 import { Sheet } from "./sheet.js";
+import { _ } from "../live/texts.js";
 
 /**
  * @typedef {object} Surroundings
@@ -52,13 +53,13 @@ export class Dialogs {
    * @param {HTMLFormElement} form
    */
   async #ask(button, form) {
-    const verb = button.textContent?.trim() || button.getAttribute("aria-label") || "Go on";
+    const verb = button.textContent?.trim() || button.getAttribute("aria-label") || _("Go on");
     const yes = await confirmed(button.dataset["confirm"] ?? "", verb);
     focusOn(button);
     if (!yes) return;
     if (button.isConnected && button.form === form) form.requestSubmit(button);
     else {
-      const text = "This changed while you were asked. Nothing was done; look at it again.";
+      const text = _("This changed while you were asked. Nothing was done; look at it again.");
       this.#outside.toasts.show(text, { kind: "problem" });
     }
   }
@@ -76,8 +77,8 @@ export class Dialogs {
       else this.#show(document.importNode(main, true), link);
     } catch {
       const text = online()
-        ? "The server cannot be reached. Try again in a moment."
-        : "You are offline. Try again when the connection is back.";
+        ? _("The server cannot be reached. Try again in a moment.")
+        : _("You are offline. Try again when the connection is back.");
       toasts.show(text, { kind: "problem" });
     } finally {
       this.#busy.delete(link);
@@ -125,5 +126,5 @@ function addressOf(link) {
 
 /** @param {Element} main of an error page */
 function errorOf(main) {
-  return main.querySelector(".lede")?.textContent?.trim() || "This page cannot be shown.";
+  return main.querySelector(".lede")?.textContent?.trim() || _("This page cannot be shown.");
 }

@@ -1,6 +1,7 @@
 import { make } from "./pieces.js";
 import { benchOf, boxOf, chosenIn, isRow, itemOf, titleOf } from "./rows.js";
 import { isShelved, shelvedAt, takenWith, videosOf } from "./shelf.js";
+import { ngettext } from "../live/texts.js";
 
 /** @typedef {{list: Element, before: Element | null}} Place in front of what, or at the end of a list */
 
@@ -103,7 +104,7 @@ export class Drag {
     for (const item of items) item.dataset["dragging"] = "";
     const [first] = items;
     const title = first ? titleOf(first) : "";
-    this.#ghost.textContent = count === 1 ? title : `${count} videos`;
+    this.#ghost.textContent = count === 1 ? title : ngettext("{num} video", "{num} videos", count);
     // Where it may be dropped, nothing moves under the pointer.
     if (isShelved(first)) bench.dataset["dragging"] = "over";
     document.body.append(this.#mark, this.#ghost);

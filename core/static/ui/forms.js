@@ -4,6 +4,7 @@ import { Complaint } from "./complaint.js";
 import { firstField, takeAsSaved } from "./fields.js";
 import { isFocusLost } from "./focus.js";
 import { Submission } from "./submission.js";
+import { _ } from "../live/texts.js";
 
 /** @typedef {import("../live/keys.js").KeyParts} KeyParts */
 /** @typedef {import("./answer.js").Answer} Answer */
@@ -33,10 +34,6 @@ import { Submission } from "./submission.js";
  */
 
 const PATIENCE_MS = 30_000;
-const OFFLINE =
-  "You are offline. Nothing was saved; try again when the connection is back.";
-const UNREACHABLE =
-  "The server cannot be reached. Nothing was saved as far as we know; try again.";
 
 /**
  * Sends the page's forms without leaving the page, and shows what came of it where it was asked.
@@ -112,7 +109,10 @@ export class Forms {
       return sent;
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return null;
-      return { problem: { status: 0, detail: online() ? UNREACHABLE : OFFLINE } };
+      const detail = online()
+        ? _("The server cannot be reached. Nothing was saved as far as we know; try again.")
+        : _("You are offline. Nothing was saved; try again when the connection is back.");
+      return { problem: { status: 0, detail } };
     }
   }
 

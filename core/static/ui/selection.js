@@ -1,5 +1,6 @@
 import { isAlone, isTyping } from "./keyboard.js";
 import { BOX, benchOf, boxOf, chosenIn, isRow, itemOf, rowsOf } from "./rows.js";
+import { ngettext } from "../live/texts.js";
 
 /**
  * Choosing several videos of a course: with Shift, all from the one before to this one; with the arrow
@@ -129,7 +130,7 @@ export class Selection {
     const place = bench?.querySelector("[data-chosen]");
     if (!bench || !place) return;
     const { length } = chosenIn(bench);
-    const text = length === 1 ? "1 video chosen" : `${length} videos chosen`;
+    const text = ngettext("{num} video chosen", "{num} videos chosen", length);
     if (place.textContent === text) return;
     place.textContent = text;
     if (aloud) this.#announce(text);

@@ -1,5 +1,6 @@
 import { focusOn } from "./focus.js";
 import { closeButton, make } from "./pieces.js";
+import { _ } from "../live/texts.js";
 
 let count = 0;
 
@@ -17,7 +18,7 @@ export class Sheet {
     this.#link = link;
     this.#href = link.getAttribute("href") ?? link.getAttribute("formaction") ?? "";
     const heading = main.querySelector("h1");
-    const title = heading?.textContent?.trim() || link.textContent?.trim() || "Dialog";
+    const title = heading?.textContent?.trim() || link.textContent?.trim() || _("Dialog");
     heading?.remove();
     const id = `sheet-title-${(count += 1)}`;
     const closing = closeButton(`Close “${title}”`);

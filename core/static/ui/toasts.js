@@ -1,4 +1,5 @@
 import { closeButton, make } from "./pieces.js";
+import { _ } from "../live/texts.js";
 
 const MOST = 3;
 const STAY_MS = 6000;
@@ -71,7 +72,7 @@ export class Toasts {
       "aria-live": isProblem ? "assertive" : "off",
     });
     const dismiss = () => this.#dismiss(toast);
-    const closing = closeButton("Close message");
+    const closing = closeButton(_("Close message"));
     closing.addEventListener("click", dismiss);
     toast.append(make("span", {}, text), ...actionButtons(action, dismiss), closing);
     this.#element.append(toast);

@@ -1,6 +1,7 @@
 import { readAnswer } from "./answer.js";
 import { fieldsOf } from "./fields.js";
 import { UploadBar } from "./upload_bar.js";
+import { _, language } from "../live/texts.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./submission.js").Submission} Submission */
@@ -66,7 +67,7 @@ function answerOf(request, { url, headers, data }, bar) {
       const type = request.getResponseHeader("Content-Type");
       resolve(readAnswer(request.status, type, request.responseText));
     });
-    request.addEventListener("error", () => reject(new TypeError("The upload failed.")));
+    request.addEventListener("error", () => reject(new TypeError(_("The upload failed."))));
     request.addEventListener("abort", () => reject(new DOMException("Cancelled.", "AbortError")));
     request.open("POST", url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
@@ -87,16 +88,18 @@ function tooLarge(form) {
     const files = field instanceof HTMLInputElement ? (field.files ?? []) : [];
     const file = [...files].find(({ size }) => size > most);
     if (!file) continue;
-    const limit = `${megabytes(most)}, the most that can be uploaded here`;
-    const detail = `“${file.name}” is larger than ${limit}. Nothing was sent.`;
-    return { status: 413, detail, errors: { [field.name]: "Choose a smaller file." } };
+    const detail = _("“{name}” is larger than {limit}, the most that can be uploaded here. Nothing was sent.", {
+      name: file.name,
+      limit: megabytes(most),
+    });
+    return { status: 413, detail, errors: { [field.name]: _("Choose a smaller file.") } };
   }
   return null;
 }
 
 /** @param {number} bytes */
 function megabytes(bytes) {
-  const format = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+  const format = new Intl.NumberFormat(language(), { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
   return format.format(bytes / 1_000_000);
 }
 

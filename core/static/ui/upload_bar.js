@@ -1,11 +1,12 @@
 import { make } from "./pieces.js";
+import { _ } from "../live/texts.js";
 
 /** The bar of one upload, its percentage in words, and the way to call it off. */
 export class UploadBar {
   #bar;
   #isOurs;
   #row;
-  #words = make("span", { class: "hint" }, "Starting");
+  #words = make("span", { class: "hint" }, _("Starting"));
 
   /**
    * @param {HTMLFormElement} form
@@ -14,8 +15,8 @@ export class UploadBar {
   constructor(form, cancel) {
     const found = form.querySelector("progress");
     this.#isOurs = found === null;
-    this.#bar = found ?? make("progress", { max: "100", "aria-label": "Upload progress", "data-live-aside": true });
-    const button = make("button", { type: "button", class: "button quiet" }, "Cancel upload");
+    this.#bar = found ?? make("progress", { max: "100", "aria-label": _("Upload progress"), "data-live-aside": true });
+    const button = make("button", { type: "button", class: "button quiet" }, _("Cancel upload"));
     button.addEventListener("click", cancel);
     this.#row = make("p", { class: "upload-state", "data-live-aside": true }, this.#words, " ", button);
     if (this.#isOurs) form.append(this.#bar);
@@ -32,7 +33,7 @@ export class UploadBar {
   show(loaded, total) {
     const percent = total > 0 ? Math.floor((loaded / total) * 100) : 0;
     this.#bar.value = percent;
-    this.#words.textContent = percent < 100 ? `${percent} % sent` : "Sent; the file is being checked";
+    this.#words.textContent = percent < 100 ? _("{percent} % sent", { percent }) : _("Sent; the file is being checked");
   }
 
   remove() {
