@@ -30,7 +30,7 @@ _METHODS: dict[str, Any] = {
     ".html": babel_extract,
     ".js": "javascript",
 }
-_OPTIONS = {"encoding": "utf-8", "newstyle_gettext": "true", "silent": "false", "trimmed": "false"}
+_OPTIONS = {"encoding": "utf-8", "silent": "false"}
 _WIDTH = 110
 
 

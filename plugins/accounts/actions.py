@@ -115,7 +115,7 @@ def rename(me: Me, name: Name) -> AccountView:
     if user.name != name:
         user.name = name
         emit(AccountChanged(user_id=user.id))
-    say("Saved.")
+    say(_("Saved."))
     return AccountView(user_id=user.id, name=user.name, email=user.email, staff=user.staff)
 
 

@@ -79,9 +79,9 @@ def unlink(link_id: int) -> None:
     undone_by(relink, course_id=chapter.course_id, links=[lost])
     say(
         _(
-            "“%(title)s” was taken out of “%(title_2)s”. It is still in the library.",
+            "“%(title)s” was taken out of “%(chapter)s”. It is still in the library.",
             title=title,
-            title_2=chapter.title,
+            chapter=chapter.title,
         )
     )
 
@@ -98,10 +98,10 @@ def move_media(link_id: int, chapter_id: int, after_link_id: int | None) -> Link
     except ValueError:
         raise Conflict(
             _(
-                "The video that “%(title)s” was to follow is not in “%(title_2)s” any more. "
+                "The video that “%(title)s” was to follow is not in “%(chapter)s” any more. "
                 "Nothing was moved. Look at the order as it is now, and try again.",
                 title=_title_of(link),
-                title_2=target.title,
+                chapter=target.title,
             )
         ) from None
     if target is not source:
@@ -219,11 +219,11 @@ def _other_chapter(link: ChapterMedia, source: Chapter, chapter_id: int) -> Chap
     if db.session.scalar(select(there)):
         raise Conflict(
             _(
-                "“%(title)s” is in “%(title_2)s” already. Nothing was moved. Take it out of "
-                "“%(title_3)s” if once is enough.",
+                "“%(title)s” is in “%(chapter)s” already. Nothing was moved. Take it out of "
+                "“%(source)s” if once is enough.",
                 title=_title_of(link),
-                title_2=target.title,
-                title_3=source.title,
+                chapter=target.title,
+                source=source.title,
             ),
             title=_("Already there"),
         )

@@ -56,7 +56,7 @@ def edit(
         course.status = fields.status
         emit(CourseChanged(course_id=course_id))
         undone_by(edit, course_id=course_id, **before.model_dump(), was=fields)
-    say("Saved.")
+    say(_("Saved."))
     return CourseView.of(course)
 
 
@@ -100,7 +100,7 @@ def set_member(
         member.role = role
         emit(MemberChanged(course_id=course_id, user_id=user.id))
     told = _(_NOW[role], name=user.name, title=course.title)
-    say(f"{told} {_('An invitation is on its way.')}" if user.invited else told)
+    say(" ".join([told, _("An invitation is on its way.")]) if user.invited else told)
     return MemberView.of(user, role)
 
 

@@ -144,10 +144,10 @@ def check_upload(upload_id: str) -> Checked | None:
     if missing:
         raise Conflict(
             _(
-                "%(count)s of %(count_2)s parts of this file have not arrived. Send them, then "
+                "%(count)s of %(total)s parts of this file have not arrived. Send them, then "
                 "complete the upload again.",
                 count=len(missing),
-                count_2=pending.count,
+                total=pending.count,
             ),
             title=_("Not all there"),
             missing=missing[:1_000],

@@ -24,7 +24,7 @@ def _figures() -> Figures:
 def measure(prepared: Figures) -> int:
     """Measure now."""
     number = take_sample(prepared)
-    say("Measured.")
+    say(_("Measured."))
     return number
 
 

@@ -77,7 +77,10 @@ export class Tray {
     if (this.#told.get(transfer) === word) return;
     this.#told.set(transfer, word);
     if (word === "done") this.#status.textContent = _("“{name}” is in the library.", { name: file.name });
-    if (word === "failed") this.#status.textContent = `${_("“{name}” was not uploaded.", { name: file.name })} ${problem ?? ""}`;
+    if (word === "failed") {
+      const what = _("“{name}” was not uploaded.", { name: file.name });
+      this.#status.textContent = `${what} ${problem ?? ""}`;
+    }
     if (word === "known") this.#status.textContent = _("The library has “{name}” already.", { name: file.name });
   }
 }

@@ -107,13 +107,13 @@ function inWords(transfer) {
     case "sending": {
       const fast = speed.perSecond;
       const more = fast ? ` · ${filesize(fast)}/s · ${timeLeft(left_s ?? 0)}` : "";
-      const from = resumedAt > 0 && !fast ? ` · ${_("goes on from {size}", { size: filesize(resumedAt) })}` : "";
-      return amount + more + from;
+      if (resumedAt === 0 || fast) return amount + more;
+      return [amount, _("goes on from {size}", { size: filesize(resumedAt) })].join(" · ");
     }
     case "offline":
-      return `${amount} · ${problem ?? _("No connection.")} ${_("It goes on by itself.")}`;
+      return [amount, problem ?? _("No connection.")].join(" · ") + " " + _("It goes on by itself.");
     case "paused":
-      return `${amount} · ${_("paused")}`;
+      return [amount, _("paused")].join(" · ");
     case "checking":
       return _("Sent; the file is being checked");
     case "known":

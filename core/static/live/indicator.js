@@ -98,7 +98,7 @@ export class LiveIndicator extends HTMLElement {
       return;
     }
     this.#word.textContent = state === "stale" ? _("May be out of date since {time}", { time }) : word;
-    this.#details.textContent = state === "offline" ? `${details} ${_("What you see is as of {time}.", { time })}` : details;
+    this.#details.textContent = state === "offline" ? [details, _("What you see is as of {time}.", { time })].join(" ") : details;
   }
 
   #button() {
