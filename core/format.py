@@ -8,7 +8,7 @@ from datetime import datetime
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
-from core.languages import SOURCE, current_locale
+from core.languages import SOURCE, current_direction, current_locale
 from core.languages import gettext as _
 
 _UNITS = ("KB", "MB", "GB", "TB")
@@ -37,7 +37,13 @@ def filesize(size_bytes: int | None) -> str:
             break
         size /= 1000
     digits = 1 if unit != "KB" and size < 10 else 0
-    return f"{_decimal(size, digits)} {unit}"
+    told = f"{_decimal(size, digits)} {unit}"
+    # Between words that go the other way, a number and the letters behind it change places.
+    return (
+        told
+        if current_direction() == "ltr"
+        else f"\N{LEFT-TO-RIGHT ISOLATE}{told}\N{POP DIRECTIONAL ISOLATE}"
+    )
 
 
 def number(count: float) -> str:

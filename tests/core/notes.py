@@ -30,6 +30,7 @@ from core import (
     signed_in,
 )
 from core.languages import gettext as _
+from core.languages import later
 
 plugin = Plugin("notes", __name__)
 
@@ -168,7 +169,7 @@ def notes_books(me: Me) -> list[int]:
 def notes_book(book_id: int) -> int:
     """A book, if it is there."""
     if not db.session.scalars(select(note.c.id).where(note.c.book_id == book_id)).all():
-        raise NotFound("This book is empty. It may have been cleared meanwhile.")
+        raise NotFound(later("This book is empty. It may have been cleared meanwhile."))
     return book_id
 
 

@@ -1,5 +1,7 @@
 """Everybody is answered in a language of theirs, and in no other's."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from core import Settings
 from core.build import build_id
+from core.format import filesize
 from core.languages import (
     current_direction,
     current_language,
@@ -251,3 +254,67 @@ def test_the_guard_of_freshness_compares_like_with_like(make_app: MakeApp, sqlit
 
     assert runtime.freshness.wait(10)
     assert not list(runtime.freshness.findings)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "999 bytes|37 KB|1.4 GB|22 Nov 2026|22 Nov 2026, 04:05 UTC|12,345|0.50|1:02:03"),
+        ("de", "999 Byte|37 KB|1,4 GB|22.11.2026|22.11.2026, 04:05 UTC|12.345|0,50|1:02:03"),
+    ],
+)
+def test_sizes_numbers_and_times_are_written_as_the_language_does(
+    quick_app: Flask, language: str, told: str
+) -> None:
+    point = datetime(2026, 11, 22, 4, 5, tzinfo=UTC)
+    template = (
+        "{{ 999|filesize }}|{{ 37000|filesize }}|{{ 1400000000|filesize }}|{{ at|when }}|"
+        "{{ at|moment }}|{{ 12345|number }}|{{ 0.5|decimal(2) }}|{{ 3723|duration }}"
+    )
+
+    with quick_app.app_context(), in_language(language):
+        assert quick_app.jinja_env.from_string(template).render(at=point) == told
+
+
+def test_a_size_keeps_its_order_between_words_that_go_the_other_way(quick_app: Flask) -> None:
+    with quick_app.app_context(), in_language("ar"):
+        assert filesize(37_000) == "\u206637 KB\u2069"
+
+
+def test_the_browser_code_finds_its_texts_before_it_needs_them(quick_app: Flask) -> None:
+    client = client_of(quick_app)
+
+    page = client.get("/nowhere", headers={**HTML, **DE}).get_data(as_text=True)
+    english = client.get("/nowhere", headers=HTML).get_data(as_text=True)
+
+    found = re.search(r'<script type="module" src="(/texts/de\.js\?v=[0-9a-f]{12})">', page)
+    assert found is not None
+    assert found.start() < page.index('src="/static/live/main.js"')
+    assert "/texts/" not in english
+    module = client.get(found[1])
+    assert module.mimetype == "text/javascript"
+    assert module.cache_control.immutable
+    assert '"Undo":"Rückgängig"' in module.get_data(as_text=True)
+    old = client.get("/texts/de.js?v=0")
+    assert old.data == module.data
+    assert old.cache_control.no_cache
+    assert client.get("/texts/de.js", headers={"If-None-Match": old.headers["ETag"]}).status == (
+        "304 NOT MODIFIED"
+    )
+    problem(client.get("/texts/xx.js", headers=JSON), 404)
+
+
+def test_a_refusal_that_a_query_made_is_told_in_the_language_of_the_one_who_asks(
+    quick_app: Flask,
+) -> None:
+    answers = [
+        client_of(quick_app).get("/q/notes/book/7", headers={"Live-Language": told})
+        for told in ("de", "en", "de")
+    ]
+
+    assert [problem(answer, 404)["detail"] for answer in answers] == [
+        "Dieses Buch ist leer. Vielleicht wurde es inzwischen geleert.",
+        "This book is empty. It may have been cleared meanwhile.",
+        "Dieses Buch ist leer. Vielleicht wurde es inzwischen geleert.",
+    ]
+    assert problem(answers[0], 404)["title"] == "Nicht gefunden"
