@@ -26,7 +26,7 @@ NODE_STAMP = node_modules/stamp-$(call checksum,package-lock.json)
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(IN_VENV) pip install --quiet --require-hashes
 
 .PHONY: help run test check format format-check lint types types-js test-js bench bench-scale \
-        alarms audit bench-away bench-course bench-docs bench-guard bench-library bench-screen \
+        alarms audit screenshots bench-away bench-course bench-docs bench-guard bench-library bench-screen \
         bench-storm chaos locks texts venv
 .DEFAULT_GOAL := help
 
@@ -36,7 +36,10 @@ help: ## Say what can be made.
 run: $(RUN_STAMP) ## Start Coursewire here: Valkey, database, demonstration data, server.
 	@exec $(IN_VENV) flask serve
 
-test: $(DEV_STAMP) ## Run the tests.
+# Some tests load axe-core into a browser; without Node.js they are skipped, but not in CI.
+TOOLS_IN_CI_true = node-tools
+
+test: $(DEV_STAMP) $(TOOLS_IN_CI_$(CI)) ## Run the tests.
 	@if [ -n '$(TESTS)' ]; then exec $(IN_VENV) pytest $(TESTS); fi; \
 	$(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) && \
 	$(IN_VENV) pytest $(ALONE)
@@ -56,10 +59,10 @@ lint: $(DEV_STAMP) ## Lint the Python code.
 types: $(DEV_STAMP) ## Check the types of the Python code.
 	$(IN_VENV) mypy --strict
 
-types-js: ## Check the types of the browser code (needs Node.js).
+types-js: node-tools ## Check the types of the browser code (needs Node.js).
 	@sh scripts/with_node.sh 'type check of the browser code' $(MAKE) node-types-js
 
-test-js: ## Test the browser code outside a browser (needs Node.js).
+test-js: node-tools ## Test the browser code outside a browser (needs Node.js).
 	@sh scripts/with_node.sh 'tests of the browser code' $(MAKE) node-test-js
 
 bench: $(DEV_STAMP) $(BENCH_STAMP) ## Measure the fan-out, beside other servers. N=1000: one size, shorter.
@@ -103,12 +106,19 @@ audit: $(DEV_STAMP) ## Ask which locked packages have known holes (needs the net
 texts: $(DEV_STAMP) ## Bring the catalogues of all languages in step with the texts in the code.
 	COURSEWIRE_PLUGINS=$$(ls plugins | grep -v '^__' | paste -s -d , -) $(IN_VENV) flask plugin texts
 
+screenshots: $(DEV_STAMP) ## Take a picture of every screen in every state into var/screenshots. STATES='course library': those.
+	@exec $(VENV)/bin/python scripts/screenshots.py $(STATES)
+
 locks: $(DEV_STAMP) ## Write the lock files anew from pyproject.toml, with the newest versions.
 	sh scripts/lock.sh $(VENV)/bin/uv
 
 venv: $(DEV_STAMP) ## Make .venv with everything that development needs.
 
-.PHONY: node-types-js node-test-js
+.PHONY: node-tools node-types-js node-test-js
+# Once for all that need it, also when make runs several targets at a time.
+node-tools:
+	@sh scripts/with_node.sh 'installation of the Node.js tools' $(MAKE) $(NODE_STAMP)
+
 node-types-js: $(NODE_STAMP)
 	node_modules/.bin/tsc --project tsconfig.json
 

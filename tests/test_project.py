@@ -133,6 +133,18 @@ def test_gunicorns_configuration_imports_nothing_of_the_app() -> None:
     assert not [name for name in imported if name.split(".")[0] in ("core", "redis", "ssl")]
 
 
+def test_in_ci_the_tools_of_node_are_there_before_the_tests() -> None:
+    if shutil.which("make") is None:
+        pytest.skip("there is no make")
+    for goals in (["test"], ["check", "-j", "4"]):
+        command = ["make", "--dry-run", "CI=true", *goals]
+        planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        told = planned.stdout
+
+        assert told.count("installation of the Node.js tools") == 1
+        assert told.index("installation of the Node.js tools") < told.index("pytest")
+
+
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_make_knows_its_targets(target: str) -> None:
     result = subprocess.run(
