@@ -23,7 +23,7 @@ PLACE = re.compile(r"%\(\w+\)s|\{\w+\}|%%|<[^>]*>|[\"|]")
 SHOWN = {"alt", "aria-label", "data-announce-name", "data-confirm", "data-picker-label"}
 SHOWN |= {"label", "placeholder", "title"}
 NAMES = {"Coursewire", "CC", "MP4", "MP3", "M4A", "MOV", "WebM", "UTC", "COURSEWIRE"}
-NAMES |= {"ms", "s", "/s"}
+NAMES |= {"ms", "s", "/s", "C", "F", "M"}
 """What stands on screen, and is the same in every language."""
 NOT_READ = {"status/style_page.html"}
 """Pages that are for developers of screens."""

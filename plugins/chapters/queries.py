@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import select
 
 from core import Event, NotFound, Params, db
 from core.languages import later
 from plugins.chapters import plugin
+from plugins.chapters.choices import find_choices
 from plugins.chapters.contents import chapters_of
 from plugins.chapters.events import (
     ChapterAdded,
@@ -23,9 +24,7 @@ from plugins.chapters.views import (
     ChapterUse,
     ChapterView,
     LibraryPanel,
-    PanelRow,
     PickerPage,
-    PickerRow,
     Standing,
 )
 from plugins.courses.events import CourseChanged, CourseRemoved
@@ -40,12 +39,8 @@ from plugins.media.events import (
     MediaRestored,
     MediaTrashed,
 )
-from plugins.media.models import Media
 from plugins.media.public import (
-    IN_LIBRARY,
     Search,
-    Shelf,
-    search_media,
 )
 from plugins.media.queries import media_usage
 from plugins.media.views import Kind, Sort
@@ -112,16 +107,12 @@ def chapters_picker(
     if chapter is None:
         raise NotFound(later("This chapter does not exist. It may have been removed meanwhile."))
     here = select(ChapterMedia.media_id).where(ChapterMedia.chapter_id == chapter_id)
-    found = search_media(search, page, sort, among=_among(use, kind, here))
-    linked = _linked(found, here)
+    found = find_choices(here, search, page, sort, use, kind)
     return PickerPage(
         chapter_id=chapter.id,
         chapter_title=chapter.title,
         course_id=chapter.course_id,
-        rows=[PickerRow.of(media, linked=media.id in linked) for media in found.rows],
-        total=found.total,
-        page=found.page,
-        pages=found.pages,
+        **found,
     )
 
 
@@ -144,20 +135,7 @@ def chapters_library(
         .join(Chapter, Chapter.id == ChapterMedia.chapter_id)
         .where(Chapter.course_id == course_id)
     )
-    found = search_media(search, page, sort, among=_among(use, kind, here))
-    linked = _linked(found, here)
-    return LibraryPanel(
-        course_id=course_id,
-        rows=[PanelRow.of(media, linked=media.id in linked) for media in found.rows],
-        total=found.total,
-        page=found.page,
-        pages=found.pages,
-    )
-
-
-def every_panel(event: Event) -> Iterable[Params]:  # noqa: ARG001  all show the same library
-    """All show the same library."""
-    return [()]
+    return LibraryPanel(course_id=course_id, **find_choices(here, search, page, sort, use, kind))
 
 
 @chapters_picker.stale_on(MediaMoved)
@@ -166,8 +144,8 @@ def both_pickers(event: MediaMoved) -> Iterable[Params]:
     return [(event.from_chapter_id,), (event.to_chapter_id,)]
 
 
-def every_picker(event: Event) -> Iterable[Params]:  # noqa: ARG001  all show the same library
-    """All show the same library; and of a removed course nobody can say which were its own."""
+def every_one(event: Event) -> Iterable[Params]:  # noqa: ARG001  all show the same library
+    """All show the same library; and of a removed course nobody can say which pickers were its."""
     return [()]
 
 
@@ -235,9 +213,9 @@ for library_changed in (
     MediaRestored,
     MediaRemoved,
 ):
-    chapters_picker.stale_on(library_changed)(every_picker)
-    chapters_library.stale_on(library_changed)(every_panel)
-chapters_picker.stale_on(CourseRemoved)(every_picker)
+    chapters_picker.stale_on(library_changed)(every_one)
+    chapters_library.stale_on(library_changed)(every_one)
+chapters_picker.stale_on(CourseRemoved)(every_one)
 media_chapters.stale_on(MediaLinked)(usages_of_several)
 media_chapters.stale_on(MediaUnlinked)(usages_of_several)
 media_chapters.stale_on(MediaMoved)(usages_of_several)
@@ -249,18 +227,3 @@ media_chapters.stale_on(CourseRemoved)(every_usage)
 chapters_list.fill("courses.edit", plugin)
 chapters_outline.fill("courses.learn", plugin)
 chapters_library.fill("courses.edit-side", plugin, frame="chapters/library_panel.html")
-
-
-def _among(use: Standing, kind: Kind, here: Select[int]) -> list[ColumnElement[bool]]:
-    """What a search of the library is narrowed to."""
-    among = [IN_LIBRARY]
-    if use != "any":
-        among.append(Media.id.in_(here) if use == "here" else Media.id.not_in(here))
-    if kind != "any":
-        among.append(Media.kind == kind)
-    return among
-
-
-def _linked(found: Shelf, here: Select[int]) -> set[int]:
-    ids = [media.id for media in found.rows]
-    return set(db.session.scalars(here.where(ChapterMedia.media_id.in_(ids))))

@@ -51,38 +51,31 @@ class ChapterView(ChapterHead):
     videos: list[LinkedVideo]
 
 
-class PickerRow(VideoView):
-    """A video of the library; ``linked`` says whether the chapter has it already."""
+class ChoiceRow(VideoView):
+    """A video of the library; ``linked`` says whether it stands here already."""
 
     linked: bool
 
 
-class PickerPage(BaseModel):
-    """One page of the library, seen from a chapter that videos are chosen for."""
+class ChoicePage(BaseModel):
+    """One page of the library, seen from where videos are chosen for."""
+
+    course_id: int
+    rows: list[ChoiceRow]
+    total: int
+    page: int
+    pages: int
+
+
+class PickerPage(ChoicePage):
+    """The page that a chapter's picker shows."""
 
     chapter_id: int
     chapter_title: str
-    course_id: int
-    rows: list[PickerRow]
-    total: int
-    page: int
-    pages: int
 
 
-class PanelRow(VideoView):
-    """A video of the library; ``linked`` says whether the course has it already."""
-
-    linked: bool
-
-
-class LibraryPanel(BaseModel):
-    """One page of the library, seen from a course that videos are chosen for."""
-
-    course_id: int
-    rows: list[PanelRow]
-    total: int
-    page: int
-    pages: int
+class LibraryPanel(ChoicePage):
+    """The page that the panel beside a course shows."""
 
 
 class ChapterUse(BaseModel):

@@ -27,12 +27,12 @@ Language: TypeAlias = Annotated[str, StringConstraints(pattern=TAG, max_length=3
 def add_captions(media_id: int, language: Language, file: Upload) -> MediaDetail:
     """Give a video captions in a language, in place of those that it has in it.
 
-    The first of a video are its default.
+    None are its default until somebody says so: players show those that the browser prefers.
     """
     media, captions = locked_media(media_id), _read(file)
     found = _in_language(media, language)
     if found is None:
-        found = Caption(language=language, is_default=not media.captions)
+        found = Caption(language=language, is_default=False)
         media.captions.append(found)
     found.content, found.cues = captions.text, captions.cues
     found.sha256 = hashlib.sha256(captions.text.encode()).hexdigest()
@@ -58,17 +58,19 @@ def remove_captions(media_id: int, language: Language) -> MediaDetail:
 
 @plugin.action(guard=media_access)
 def choose_captions(media_id: int, language: Language | None) -> MediaDetail:
-    """Show the captions in a language unless somebody chooses others; ``None`` shows none."""
+    """Show everybody the captions in a language, unless they choose others; ``None`` shows each
+    those in the language that their browser prefers.
+    """
     media = locked_media(media_id)
     chosen = _existing(media, language) if language is not None else None
     for caption in media.captions:
         caption.is_default = caption is chosen
     if language is None:
-        return _changed(media, _("Captions are not shown unless people choose otherwise."))
+        return _changed(media, _("Everybody is shown captions in their own language."))
     return _changed(
         media,
         _(
-            "Captions in %(language)s are shown unless people choose otherwise.",
+            "Everybody is shown the captions in %(language)s.",
             language=language_name(language),
         ),
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -56,13 +57,106 @@ def test_captions_are_added_seen_live_by_a_learner_and_shown_while_it_plays(
     form.get_by_label("WebVTT file").set_input_files(path)
     form.get_by_role("button", name="Add captions").click()
 
-    expect(page.locator("#captions-de")).to_contain_text("1 caption · on by default")
+    expect(page.locator("#captions-de")).to_contain_text("1 caption")
     expect(learner.locator("track[srclang=de]")).to_have_attribute("label", "Deutsch")
     text, html = learner.locator(".player video").evaluate(SHOWN)
     assert (text, html) == ("<b>Guten</b> Tag alert(1)", "Guten Tag alert(1)")
     page.get_by_role("button", name="Remove the captions in Deutsch").click()
     page.get_by_role("button", name=re.compile("^(Remove|Yes|Confirm)")).last.click()
     expect(learner.locator("track")).to_have_count(0)
+
+
+def add_captions(owner: httpx.Client, media_id: int, language: str) -> None:
+    """Give a video captions in a language."""
+    owner.post(
+        "/a/media/add-captions",
+        data={"media_id": str(media_id), "language": language},
+        files={"file": ("film.vtt", CAPTIONS.encode())},
+        headers={"Accept": "application/json"},
+    ).raise_for_status()
+
+
+SHOWING = """() => [...document.querySelector("video").textTracks]
+    .filter((track) => track.mode === "showing").map((track) => track.language).join()"""
+
+
+def test_captions_follow_the_language_that_the_browser_prefers(
+    open_as: OpenAs, site: Site, course: Course, film: int
+) -> None:
+    with site.client("owner") as owner:
+        add_captions(owner, film, "en")
+        add_captions(owner, film, "de")
+        path = f"/courses/{course.id}"
+
+        german = live(open_as("viewer", path, locale="de-AT"))
+        english = live(open_as("viewer", path, locale="en-GB"))
+        french = live(open_as("viewer", path, locale="fr-FR"))
+        shown = [page.evaluate(SHOWING) for page in (german, english, french)]
+        german.locator("video").evaluate("video => video.textTracks[0].mode = 'disabled'")
+        add_captions(owner, film, "es")
+        expect(german.locator("track")).to_have_count(3)
+        owner.post(
+            "/a/media/choose-captions", json={"media_id": film, "language": "es"}
+        ).raise_for_status()
+        german.reload()
+        live(german)
+        german.wait_for_function(f"({SHOWING})() === 'es'")
+
+    # In no language of theirs: in that of the page, which they read.
+    assert shown == ["de", "en", "en"]
+
+
+def test_a_player_is_worked_by_keyboard(
+    open_as: OpenAs, site: Site, course: Course, film: int
+) -> None:
+    with site.client("owner") as owner:
+        add_captions(owner, film, "de")
+    page = live(open_as("viewer", f"/courses/{course.id}", locale="de-DE"))
+    video = page.locator("video")
+    announced = page.locator("#announcer")
+    wait = page.wait_for_function
+
+    def state(what: str) -> float:
+        number: float = video.evaluate(f"video => Number(video.{what})")
+        return number
+
+    video.evaluate("video => { video.loop = true; video.preload = 'auto'; video.load(); }")
+    wait("() => document.querySelector('video').readyState >= 2")
+    video.focus()
+    page.keyboard.press("Space")
+    wait("() => !document.querySelector('video').paused")
+    page.keyboard.press("Space")
+    wait("() => document.querySelector('video').paused")
+    video.evaluate("video => { video.currentTime = 0; }")
+    page.keyboard.press("ArrowRight")
+    wait("() => document.querySelector('video').currentTime > 0")
+    place = state("currentTime")
+    page.keyboard.press("ArrowLeft")
+    wait(f"() => document.querySelector('video').currentTime < {place}")
+    page.keyboard.press("m")
+    assert state("muted") == 1
+    assert page.evaluate(SHOWING) == "de"
+    page.keyboard.press("c")
+    assert page.evaluate(SHOWING) == ""
+    expect(announced).to_have_text(re.compile("Captions off|Untertitel aus"))
+    page.keyboard.press("c")
+    assert page.evaluate(SHOWING) == "de"
+    page.keyboard.press("f")
+    wait("() => document.fullscreenElement !== null")
+    page.keyboard.press("f")
+    wait("() => document.fullscreenElement === null")
+
+    page.keyboard.press("Alt+ArrowDown")
+    page.keyboard.press("Shift+M")
+    assert state("muted") == 1
+    expect(video).to_be_focused()
+    page.keyboard.press("?")
+    sheet = page.locator("dialog#shortcuts")
+    expect(sheet).to_be_visible()
+    page.keyboard.press("m")
+    assert state("muted") == 1
+    page.keyboard.press("Escape")
+    expect(video).to_be_focused()
 
 
 def test_a_poster_is_taken_from_the_player_and_seen_live_in_the_library(

@@ -224,7 +224,7 @@ test("what is no media is not sent at all", async () => {
 
   await transfer.run();
 
-  assert.equal(transfer.word, "failed");
+  assert.equal(transfer.word, "refused");
   assert.deepEqual(server.asked, []);
 });
 

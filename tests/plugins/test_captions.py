@@ -123,7 +123,7 @@ def test_captions_are_replaced_chosen_and_removed(owner: FlaskClient) -> None:
 
     assert [(each["language"], each["is_default"]) for each in first] == [
         ("de", False),
-        ("en", True),
+        ("en", False),
     ]
     assert replaced[0] == first[0]
     assert replaced[1]["url"] != first[1]["url"]

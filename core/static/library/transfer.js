@@ -14,7 +14,7 @@ import { _ } from "../live/texts.js";
  * waiting: for its turn · known: the library has this file, and somebody must choose · offline: it
  * goes on by itself · stopped: it goes on when somebody says so
  *
- * @typedef {"waiting" | "sending" | "offline" | "paused" | "checking" | "known" | "done" | "failed" | "cancelled"} Word
+ * @typedef {"waiting" | "sending" | "offline" | "paused" | "checking" | "known" | "done" | "failed" | "refused" | "cancelled"} Word
  */
 
 /**
@@ -94,7 +94,7 @@ export class Transfer {
 
   /** Whether nothing more will happen by itself, nor on demand. */
   get over() {
-    return this.word === "done" || this.word === "cancelled";
+    return ["done", "refused", "cancelled"].includes(this.word);
   }
 
   /** Whether the page should not be left. */
@@ -168,7 +168,7 @@ export class Transfer {
   async #start() {
     const { endpoint, subtle, look } = this.#outside;
     if (!(await looksLikeMedia(this.file))) {
-      this.#say("failed", _("This is neither an MP4, WebM, MP3 nor M4A file. Nothing was sent."));
+      this.#say("refused", _("This is neither an MP4, WebM, MP3 nor M4A file. Nothing was sent."));
       return false;
     }
     this.#seen ??= look(this.file);

@@ -77,7 +77,7 @@ export class Tray {
     if (this.#told.get(transfer) === word) return;
     this.#told.set(transfer, word);
     if (word === "done") this.#status.textContent = _("“{name}” is in the library.", { name: file.name });
-    if (word === "failed") {
+    if (word === "failed" || word === "refused") {
       const what = _("“{name}” was not uploaded.", { name: file.name });
       this.#status.textContent = `${what} ${problem ?? ""}`;
     }

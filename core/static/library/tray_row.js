@@ -119,6 +119,7 @@ function inWords(transfer) {
     case "known":
       return _("The library has this file already: {twin}. Nothing was sent.", { twin });
     case "failed":
+    case "refused":
       return problem ?? _("The upload failed.");
     case "done":
       return twin ? _("In the library. It is the same file as {twin}.", { twin }) : _("In the library");

@@ -2,11 +2,13 @@ import { Renewal } from "../library/renewal.js";
 import { newId } from "../live/ids.js";
 import { inLanguageOf } from "../live/language.js";
 import { Arrange } from "./arrange.js";
+import { Captions } from "./captions.js";
 import { Commands } from "./commands.js";
 import { Dialogs } from "./dialogs.js";
 import { Forms } from "./forms.js";
 import { Options } from "./options.js";
 import { Picker } from "./picker.js";
+import { PlayerKeys } from "./player_keys.js";
 import { RowMenu } from "./row_menu.js";
 import { Selection } from "./selection.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -44,10 +46,12 @@ export function startScreens({ store, announce }) {
     clearTimeout: window.clearTimeout.bind(window),
     location: window.location,
     history: window.history,
+    languages: () => [...navigator.languages, document.documentElement.lang],
   };
   const commands = new Commands(around);
   const outside = { ...around, commands };
-  const screens = [Picker, Dialogs, Options, Forms, RowMenu, Selection, Arrange, Shortcuts].map((Screen) => new Screen(outside));
+  const all = [Picker, Dialogs, Options, Forms, RowMenu, Selection, Arrange, Shortcuts, Captions, PlayerKeys];
+  const screens = all.map((Screen) => new Screen(outside));
   for (const screen of [toasts, commands, ...screens]) screen.bind();
   new Renewal({ ...around, now: () => performance.now() }).bind();
   const left = toasts.showLeft((undo) => commands.offer(undo));
