@@ -8,6 +8,7 @@ travels: ``actions`` → ``writes`` → ``transactions`` → ``outbox`` → ``re
 from core.access import Access, Me, current_me
 from core.actions import Upload
 from core.app import create_app
+from core.cookies import read_cookie, set_cookie
 from core.current import current_rates, current_settings, current_throttle
 from core.database import Model, UtcDateTime, db, now, reading, writing
 from core.errors import (
@@ -81,9 +82,11 @@ __all__ = [
     "now",
     "options_asked",
     "public",
+    "read_cookie",
     "reading",
     "run_blocking",
     "say",
+    "set_cookie",
     "signed_in",
     "signer",
     "staff_only",

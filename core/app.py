@@ -50,7 +50,6 @@ def create_app(settings: Settings | None = None, plugins: Sequence[Plugin] = ())
     app.config["SECRET_KEY_FALLBACKS"] = list(settings.secret_key_fallbacks)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + settings.max_body_bytes
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    app.config["SESSION_COOKIE_SECURE"] = settings.secure_cookies == "always"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider's
     init_database(app, settings)
     registry = Registry(load_plugins(settings.plugins, plugins))

@@ -16,6 +16,7 @@ next one, of another worker, must not show less.
 
 from flask import Response, g, request
 
+from core.cookies import read_cookie, set_cookie
 from core.errors import BadRequest, InvalidStamp
 from core.stamps import Stamp
 
@@ -39,12 +40,12 @@ def floor_of_header() -> Stamp | None:
 
 def floor_of_cookie() -> Stamp | None:
     """The floor in the cookie. People cannot mend their cookies: one that is none asks nothing."""
-    return _lenient(request.cookies.get(COOKIE))
+    return _lenient(read_cookie(COOKIE))
 
 
 def bypasses_memory() -> bool:
     """Whether nothing remembered may answer: what this browser did last is not published yet."""
-    return request.cookies.get(COOKIE) == BYPASS
+    return read_cookie(COOKIE) == BYPASS
 
 
 def floors_of_request() -> tuple[Stamp, ...] | None:
@@ -78,14 +79,7 @@ def remember_that_it_is_ahead(response: Response) -> Response:
 
 
 def _set(response: Response, value: str, age_s: int) -> None:
-    response.set_cookie(
-        COOKIE,
-        value,
-        max_age=age_s,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure,
-    )
+    set_cookie(response, COOKIE, value, age_s)
 
 
 def _lenient(text: str | None) -> Stamp | None:

@@ -28,6 +28,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask, Response, current_app, has_request_context, request
 from markupsafe import Markup
 
+from core.cookies import read_cookie, set_cookie
 from core.settings import Settings
 
 SOURCE = "en"
@@ -148,16 +149,7 @@ def name_of(language: str) -> str:
 
 def remember_language(response: Response, language: str) -> Response:
     """Let this browser be answered in *language* from now on."""
-    settings = current_app.config["COURSEWIRE"]
-    response.set_cookie(
-        COOKIE,
-        language,
-        max_age=_COOKIE_AGE_S,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.secure_cookies == "always" or request.is_secure,
-    )
-    return response
+    return set_cookie(response, COOKIE, language, _COOKIE_AGE_S)
 
 
 def _language_asked() -> str:
@@ -165,7 +157,7 @@ def _language_asked() -> str:
     if not has_request_context():
         return SOURCE
     offered = languages().offered
-    for told in (request.headers.get(HEADER), request.cookies.get(COOKIE)):
+    for told in (request.headers.get(HEADER), read_cookie(COOKIE)):
         if told in offered:
             return told.replace("-", "_")
     best = request.accept_languages.best_match(offered) or languages().default

@@ -6,13 +6,14 @@ from contextvars import Context
 from logging import Handler
 from typing import Any, Protocol, TypeVar
 
-from flask import Flask, request
+from flask import Flask
 
 from core.access import Access, Me
 from core.build import build_id
 from core.bus import Bus
 from core.cache import Cache
 from core.canary import Canary
+from core.cookies import read_cookie
 from core.database import now, reading, release_session
 from core.deltas import Deltas
 from core.entries import Entries
@@ -139,7 +140,7 @@ class Runtime:
     def identify(self) -> Me | None:
         """Who sent the request at hand, in the words of the plugin that knows."""
         for identity in self.registry.identities:
-            token = request.cookies.get(identity.cookie)
+            token = read_cookie(identity.cookie)
             return self._owner_of(token, identity) if token else None
         return None
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 from pydantic import TypeAdapter
 
 from core.actions import Action, Upload
+from core.cookies import cookie_name
 from core.current import current_runtime
 from core.guards import Guard
 from core.queries import Query
@@ -51,12 +52,14 @@ _FLOOR = {
 @blueprint.get("/openapi.json")
 def answer() -> Response:
     """The description of what the enabled plugins offer."""
-    return jsonify(describe(current_runtime().registry))
+    registry = current_runtime().registry
+    names = [cookie_name(identity.cookie) for identity in registry.identities]
+    return jsonify(describe(registry, names[0] if names else "session"))
 
 
 @cache
-def describe(registry: Registry) -> dict[str, Any]:
-    """The OpenAPI document of *registry*."""
+def describe(registry: Registry, cookie: str) -> dict[str, Any]:
+    """The OpenAPI document of *registry*, where *cookie* carries the session."""
     schemas: dict[str, Any] = {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
     for query in registry.queries:
@@ -69,9 +72,7 @@ def describe(registry: Registry) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": "coursewire_session"}
-            },
+            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": cookie}},
         },
         "security": [{"session": []}, {}],
     }

@@ -31,7 +31,7 @@ from plugins.accounts.sessions import (
     end_session,
     end_sessions_of,
     forget_expired_sessions,
-    set_cookie,
+    give_token,
 )
 from plugins.accounts.tries import count_try, remember_device
 from plugins.accounts.views import AccountView, Email, Name, Password
@@ -85,7 +85,7 @@ def sign_out(me: Me | None) -> None:
     """End the session of this browser; harmless when there is none."""
     if me is not None:
         end_session(me.session_id)
-    set_cookie("", timedelta(0))
+    give_token("", timedelta(0))
     say(_("You are signed out."))
 
 
@@ -165,7 +165,7 @@ def end_one(me: Me, session_id: int) -> None:
     """End one of one's own sessions; of this browser, that is signing out."""
     end_session(session_id)
     if session_id == me.session_id:
-        set_cookie("", timedelta(0))
+        give_token("", timedelta(0))
     say(_("That browser is signed out."))
 
 

@@ -30,9 +30,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from core import Problem, current_settings, signer
+from core import Problem, current_settings, read_cookie, set_cookie, signer
 from core.languages import gettext as _
-from plugins.accounts.cookies import set_cookie
 
 _COOKIE = "coursewire_provider"
 _MINUTES = 10
@@ -106,7 +105,7 @@ def failed(why: str) -> Problem:
 def _begun() -> list[str]:
     try:
         found: list[str] = signer("provider").loads(
-            request.cookies.get(_COOKIE, ""), max_age=_MINUTES * 60
+            read_cookie(_COOKIE) or "", max_age=_MINUTES * 60
         )
     except BadData:
         raise failed(_("This sign-in took too long, or did not begin in this browser.")) from None

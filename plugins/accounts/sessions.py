@@ -14,8 +14,18 @@ from flask import Response, after_this_request, request
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import Me, current_me, current_settings, db, emit, now, transaction
-from plugins.accounts import cookies, plugin
+from core import (
+    Me,
+    current_me,
+    current_settings,
+    db,
+    emit,
+    now,
+    read_cookie,
+    set_cookie,
+    transaction,
+)
+from plugins.accounts import plugin
 from plugins.accounts.events import SessionBegan, SessionEnded, SessionExpired, SessionSeen
 from plugins.accounts.models import AccountSession, User
 
@@ -55,7 +65,7 @@ def begin_session(user: User) -> Me:
     db.session.add(session)
     db.session.flush()
     emit(SessionBegan(user_id=user.id, session_id=session.id))
-    set_cookie(token, lifetime)
+    give_token(token, lifetime)
     return _me(user, session)
 
 
@@ -78,12 +88,12 @@ def forget_expired_sessions() -> None:
         emit(SessionExpired(user_id=user_id, session_id=session_id))
 
 
-def set_cookie(token: str, lifetime: timedelta) -> None:
+def give_token(token: str, lifetime: timedelta) -> None:
     """Let the answer to this request set the cookie; a lifetime of nothing removes it."""
 
     @after_this_request
     def set_it(response: Response) -> Response:
-        return cookies.set_cookie(response, COOKIE, token, int(lifetime.total_seconds()))
+        return set_cookie(response, COOKIE, token, int(lifetime.total_seconds()))
 
 
 @plugin.after_app_request
@@ -103,7 +113,7 @@ def note_use(response: Response) -> Response:
 
 def _is_use() -> bool:
     """Whether somebody sits there: a page was opened, or an action sent."""
-    if request.cookies.get(COOKIE) is None:
+    if read_cookie(COOKIE) is None:
         return False
     acts = request.path.startswith("/a/")
     return acts or request.headers.get("Sec-Fetch-Dest") == "document"

@@ -13,10 +13,18 @@ from hashlib import sha256
 from flask import Response, after_this_request, request
 from itsdangerous import BadData
 
-from core import Limit, Tries, current_settings, current_throttle, network_of, signer
+from core import (
+    Limit,
+    Tries,
+    current_settings,
+    current_throttle,
+    network_of,
+    read_cookie,
+    set_cookie,
+    signer,
+)
 from core.languages import gettext as _
 from core.languages import later
-from plugins.accounts.cookies import set_cookie
 from plugins.accounts.public import normal_email
 
 DEVICE_COOKIE = "coursewire_device"
@@ -70,7 +78,7 @@ def _known_device(account: str) -> str | None:
 def _device() -> tuple[str, list[str]] | None:
     try:
         device, accounts = signer("device").loads(
-            request.cookies.get(DEVICE_COOKIE, ""), max_age=_DEVICE_DAYS * 86_400
+            read_cookie(DEVICE_COOKIE) or "", max_age=_DEVICE_DAYS * 86_400
         )
     except BadData:
         return None

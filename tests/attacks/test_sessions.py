@@ -227,3 +227,54 @@ def test_a_header_of_proxies_is_nothing_where_no_proxy_is_trusted(
 
     assert answer.startswith((b"HTTP/1.1 303", b"HTTP/1.1 400"))
     assert never not in answer
+
+
+HTTPS = "https://localhost"
+
+
+def test_over_https_every_cookie_is_one_that_no_other_host_can_plant(world: World) -> None:
+    client = world.app.test_client()
+    person = {"email": "owner@example.test", "password": "demo"}
+    answers = [
+        client.post("/a/accounts/sign-in", data=person, base_url=HTTPS),
+        client.post("/a/accounts/choose-language", json={"language": "en"}, base_url=HTTPS),
+        client.get("/media?view=list", base_url=HTTPS),
+    ]
+
+    cookies = [each for answer in answers for each in answer.headers.getlist("Set-Cookie")]
+
+    names = {each.partition("=")[0].removeprefix("__Host-") for each in cookies}
+    assert names >= {COOKIE, "coursewire_device", "live_floor", "lang", "coursewire_library_view"}
+    for each in cookies:
+        fields = set(each.split("; ")[1:])
+        assert each.startswith("__Host-")
+        assert fields >= {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}, each
+        assert "Domain" not in each
+    assert client.get("/q/accounts/me", base_url=HTTPS).status_code == 200
+
+
+def test_over_https_a_cookie_under_the_plain_name_is_nobodys(world: World) -> None:
+    """A page of a sibling domain could set it, to be written to in the attacker's account."""
+    client = with_token(world.app, token_of(world.client("owner")))
+
+    plain = client.get("/q/accounts/me")
+    planted = client.get("/q/accounts/me", base_url=HTTPS)
+
+    assert (plain.status_code, planted.status_code) == (200, 401)
+
+
+def test_where_all_cookies_are_for_https_they_are_so_behind_a_proxy_that_says_nothing(
+    world: World,
+) -> None:
+    settings = world.app.config["COURSEWIRE"]
+    app = create_app(settings.model_copy(update={"secure_cookies": "always"}))
+    client = app.test_client()
+    person = {"email": "owner@example.test", "password": "demo"}
+
+    answer = client.post("/a/accounts/sign-in", json=person)
+    app.extensions["coursewire"].stop()
+    dispose(app)
+
+    cookies = answer.headers.getlist("Set-Cookie")
+    assert answer.status_code == 200
+    assert all(each.startswith("__Host-") and "Secure" in each for each in cookies)

@@ -105,13 +105,16 @@ def test_every_answer_carries_the_headers_of_safety(owner: FlaskClient, path: st
 def test_over_https_browsers_are_told_to_stay_there_and_cookies_are_secure(
     owner: FlaskClient,
 ) -> None:
-    owner.set_cookie("user", str(OWNER), domain="localhost")
+    owner.set_cookie("__Host-user", str(OWNER), domain="localhost", secure=True)
     response = owner.post(
         "/a/notes/write", json={"book_id": BOOK, "text": "a"}, base_url="https://localhost"
     )
 
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
-    assert all("Secure" in cookie for cookie in response.headers.getlist("Set-Cookie"))
+    cookies = response.headers.getlist("Set-Cookie")
+    assert response.status_code == 200
+    assert cookies
+    assert all(each.startswith("__Host-") and "Secure" in each for each in cookies)
 
 
 def plugin_with(sources: dict[str, list[str]]) -> Plugin:

@@ -78,7 +78,9 @@ def test_over_https_the_cookie_is_secure(anonymous: FlaskClient) -> None:
         base_url="https://localhost",
     )
 
-    header = next(h for h in response.headers.getlist("Set-Cookie") if h.startswith(COOKIE))
+    header = next(
+        h for h in response.headers.getlist("Set-Cookie") if h.startswith(f"__Host-{COOKIE}=")
+    )
     assert "Secure" in header
 
 
