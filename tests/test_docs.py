@@ -88,6 +88,39 @@ def test_what_is_promised_is_proven_by_tests_that_exist(page: str, least: int) -
     assert named <= functions, f"there is no test {', '.join(sorted(named - functions))}"
 
 
+ASVS = {
+    "1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2, "2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1,
+    "3.2": 2, "3.3": 4, "3.4": 6, "3.5": 5, "3.7": 2, "4.1": 3, "4.2": 1, "4.3": 2, "4.4": 4,
+    "5.1": 1, "5.2": 3, "5.3": 2, "5.4": 3, "6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5,
+    "6.6": 3, "6.8": 4, "7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2, "8.1": 2,
+    "8.2": 3, "8.3": 1, "8.4": 1, "9.1": 3, "9.2": 4, "10.1": 2, "10.2": 2, "10.3": 4,
+    "10.4": 11, "10.5": 5, "10.6": 2, "10.7": 3, "11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4,
+    "11.5": 1, "11.6": 1, "12.1": 3, "12.2": 2, "12.3": 4, "13.1": 1, "13.2": 5, "13.3": 2,
+    "13.4": 5, "14.1": 2, "14.2": 4, "14.3": 3, "15.1": 3, "15.2": 3, "15.3": 7, "16.1": 1,
+    "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3, "17.1": 1, "17.2": 4, "17.3": 2,
+}  # fmt: skip
+"""How many items of level 1 and 2 each section of ASVS 5.0.0 has; they come first in each."""
+
+
+def items_of(text: str) -> Iterator[str]:
+    """The items that a cell such as “1.2.6–1.2.8, 1.3.1” names."""
+    for each in text.split(", "):
+        first, _, last = each.partition("–")
+        section, _, begin = first.rpartition(".")
+        end = (last or first).rpartition(".")[2]
+        yield from (f"{section}.{number}" for number in range(int(begin), int(end) + 1))
+
+
+def test_every_item_of_the_standard_has_its_test_or_its_reason() -> None:
+    _, _, table = (DOCS / "security.md").read_text().partition("| item | asks | here |\n")
+    rows = re.findall(r"^\| ([0-9., –]+) \| (.+?) \| (.+) \|$", table, re.MULTILINE)
+    asked = [f"{section}.{n}" for section, count in ASVS.items() for n in range(1, count + 1)]
+
+    named = [item for items, _, _ in rows for item in items_of(items)]
+
+    assert sorted(named) == sorted(asked)
+
+
 def test_every_planted_mistake_stands_with_what_catches_it() -> None:
     _, _, table = (DOCS / "guarantees.md").read_text().partition("| mistake | caught as |\n")
     rows = re.findall(r"^\| (.+) \| ([a-z, ]+) \|$", table, re.MULTILINE)

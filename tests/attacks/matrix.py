@@ -13,7 +13,7 @@ from core.queries import Query
 from tests.attacks.world import PEOPLE, World, arguments_for, post
 
 FILE = Path(__file__).with_name("matrix.txt")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OK = "ok"
 """In the table: the guard lets them in. What the action then says is not its matter."""
 

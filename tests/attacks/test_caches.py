@@ -52,12 +52,14 @@ def test_a_parameter_that_is_no_part_of_the_key_is_refused_and_kept_for_nobody(
 
 
 def test_no_shared_cache_may_keep_what_a_cookie_decided(world: World) -> None:
-    for path in (*READS, "/courses", "/courses/1", "/media", "/q/accounts/me"):
+    pages = ("/", "/courses", "/courses/1", "/media", "/account", "/sign-in", "/nowhere")
+    for path in (*READS, *pages, "/q/accounts/me", "/media/1/file", "/openapi.json"):
         for who in ("anonymous", "owner"):
-            answer = world.client(who).get(path)
-            control = answer.headers.get("Cache-Control", "")
+            with world.client(who).get(path) as answer:
+                control = answer.headers.get("Cache-Control", "")
 
             assert "public" not in control, path
+            assert "private" in control or "no-store" in control, path
             if path.startswith("/q/") and answer.status_code == 200:
                 assert "private" in control, path
                 assert "Cookie" in answer.headers["Vary"], path
