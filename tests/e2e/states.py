@@ -162,6 +162,16 @@ def _open_shortcuts(page: Page) -> None:
     expect(page.locator("#shortcuts")).to_be_visible()
 
 
+def _mirror(page: Page) -> None:
+    """As it stands in a language that is written from right to left."""
+    page.evaluate("document.documentElement.dir = 'rtl'")
+
+
+def _choose_mirrored(page: Page) -> None:
+    _mirror(page)
+    _choose_in_the_picker(page)
+
+
 def _unfold(selector: str) -> Callable[[Page], None]:
     return lambda page: page.locator(selector).first.click()
 
@@ -183,6 +193,10 @@ STATES = (
     State("course-empty", "/courses/{empty}/edit"),
     State("course-long", "/courses/{long}/edit"),
     State("course-rtl", "/courses/{rtl}/edit"),
+    State("course-mirrored", "/courses/{rtl}/edit", then=_mirror),
+    State("course-picker-mirrored", "/courses/{rtl}/edit", then=_choose_mirrored),
+    State("learner-mirrored", "/courses/{rtl}", role="viewer", then=_mirror),
+    State("library-mirrored", "/media?view=list", then=_mirror),
     State("course-200-chapters", "/courses/{large}/edit"),
     State("course-menu", "/courses/{full}/edit", then=_open_menu(".videos .more")),
     State("course-chapter-menu", "/courses/{full}/edit", then=_open_menu(".chapter-head .more")),
@@ -212,8 +226,8 @@ STATES = (
     State("library-add", "/media", then=_unfold("#add-videos summary")),
     State("file", "/media/{media}"),
     State("account", "/account"),
-    State("status", "/status"),
-    State("style", "/status/style"),
+    State("status", "/status", role="admin"),
+    State("style", "/status/style", role="admin"),
     State("not-found", "/nothing/here"),
     State("forbidden", "/courses/{full}/edit", role="viewer"),
 )
