@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import flask_babel
 from babel import Locale
@@ -25,8 +25,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, Response, current_app, has_request_context, request
-from markupsafe import Markup
+from flask import Flask, Response, current_app, g, has_request_context, request
+from markupsafe import Markup, escape
 
 from core.cookies import read_cookie, set_cookie
 from core.settings import Settings
@@ -41,6 +41,7 @@ VARY = f"Cookie, Accept-Language, {HEADER}"
 _COOKIE_AGE_S = 365 * 86_400
 _CATALOGUE = Path("LC_MESSAGES") / "messages.po"
 _EXTENSION = "coursewire_languages"
+_MOST_PLAIN = 10_000
 _TOLD = frozenset({"text/html", "application/problem+json"})
 
 
@@ -54,11 +55,16 @@ class Languages(flask_babel.Domain):  # type: ignore[misc]  # no py.typed
         files = {language: list(_files(language, folders)) for language in self.offered}
         self._texts = {language: _merged(files[language]) for language in files}
         self._of_scripts = {language: _of_scripts(files[language]) for language in files}
-        self._plain = NullTranslations()
+        self._source = _InTemplates(NullTranslations())
+        self._in_templates = {name: _InTemplates(texts) for name, texts in self._texts.items()}
 
     def get_translations(self) -> NullTranslations:
         """The texts of the language at hand; asked by Flask-Babel."""
-        return self._texts.get(current_language(), self._plain)
+        return self._texts.get(current_language(), self._source.texts)
+
+    def in_templates(self, language: str) -> "_InTemplates":
+        """The same, as templates say them."""
+        return self._in_templates.get(language, self._source)
 
     def texts_of_scripts(self, language: str) -> Mapping[str, str | Sequence[str]]:
         """What the browser code says in *language*: its texts by the English ones, and a list of
@@ -173,15 +179,52 @@ def _tell_language(response: Response) -> Response:
     return response
 
 
+class _InTemplates:
+    """The texts of one language as templates say them: a long page says some of them thousands of
+    times.
+    """
+
+    def __init__(self, texts: NullTranslations) -> None:
+        self.texts = texts
+        self._plain: dict[str, Markup] = {}
+
+    def plain(self, text: str) -> Markup:
+        """A text without places for values."""
+        known = self._plain.get(text)
+        if known is None:
+            known = Markup(self.texts.ugettext(text).replace("%%", "%"))  # noqa: S704  our own
+            if len(self._plain) < _MOST_PLAIN:
+                self._plain[text] = known
+        return known
+
+
 def _in_template(text: str, /, **values: object) -> Markup:
     """As `gettext`; the text itself is markup, the *values* are escaped."""
-    found = Markup(languages().get_translations().ugettext(text))  # noqa: S704  our own text
-    return found % values if values else Markup(found.replace("%%", "%"))  # noqa: S704
+    at_hand = _texts_at_hand()
+    return _filled(at_hand.texts.ugettext(text), values) if values else at_hand.plain(text)
 
 
 def _counted_in_template(one: str, many: str, num: int, /, **values: object) -> Markup:
-    found = languages().get_translations().ungettext(one, many, num)
-    return Markup(found) % {"num": num, **values}  # noqa: S704  our own text
+    return _filled(_texts_at_hand().texts.ungettext(one, many, num), {"num": num, **values})
+
+
+def _filled(text: str, values: Mapping[str, object]) -> Markup:
+    escaped = {name: escape(value) for name, value in values.items()}
+    return Markup(text % escaped)  # noqa: S704  our own text, and what is escaped
+
+
+def _texts_at_hand() -> _InTemplates:
+    """Those of the language at hand, remembered with the very locale that Flask-Babel has there:
+    another one, inside `in_language`, is another object.
+    """
+    kept: dict[str, Any] = g._get_current_object().__dict__
+    babel = kept.get("_flask_babel")
+    locale = getattr(babel, "babel_locale", None)
+    known: tuple[Locale, _InTemplates] | None = kept.get("_coursewire_texts")
+    if known is None or known[0] is not locale:
+        found = languages().in_templates(current_language())
+        known = kept["_coursewire_texts"] = (flask_babel.get_locale(), found)
+    return known[1]
 
 
 def _files(language: str, folders: Sequence[Path]) -> Iterator[Path]:
