@@ -19,7 +19,7 @@ from werkzeug.security import safe_join
 
 from core.web import live
 from core.web.safety import refuse_other_hosts, refuse_other_sites
-from core.web.scripts import send_script
+from core.web.scripts import send_slim
 
 _PATH = "/live"
 _METHODS = frozenset({"GET", "HEAD"})
@@ -35,11 +35,15 @@ class Coursewire(Flask):
         return super().create_url_adapter(request)
 
     def send_static_file(self, filename: str) -> Response:
-        """The answer with a file of ``core/static``; browsers get our modules without comments."""
-        path = safe_join(str(self.static_folder), filename) if filename.endswith(".js") else None
+        """The answer with a file of ``core/static``; browsers get our code without comments."""
+        path = (
+            safe_join(str(self.static_folder), filename)
+            if filename.endswith((".js", ".css"))
+            else None
+        )
         if path is None or not Path(path).is_file():
             return super().send_static_file(filename)
-        return send_script(Path(path))
+        return send_slim(Path(path))
 
 
 class Door:

@@ -8,11 +8,12 @@ from urllib.parse import urljoin
 import pytest
 from flask.testing import FlaskClient
 
-from core.web.scripts import without_comments
+from core.web.scripts import slim, without_comments
 from tests.plugins.story import COURSE
 
 STATIC = Path(__file__).parents[2] / "core" / "static"
 MODULES = sorted(STATIC.rglob("*.js"))
+STYLES = sorted(STATIC.rglob("*.css"))
 MOST_BYTES = 100_000
 LINKED = re.compile(r'(?:src|href)="(/static/[^"#]+\.(?:js|css))"')
 IMPORTED = re.compile(r'(?:from|import)\s*\(?"(\.[^"]+)"')
@@ -70,6 +71,24 @@ def test_a_module_loses_only_comments(module: Path) -> None:
     for comment in re.finditer(r"^[ \t]*(?:/\*\*|//)", text, re.MULTILINE):
         before = re.sub(r"/\*\*.*?\*/|//[^\n]*", "", text[: comment.start()], flags=re.DOTALL)
         assert before.count("`") % 2 == 0, comment.group()
+
+
+@pytest.mark.parametrize("path", [*MODULES, *STYLES], ids=lambda path: path.name)
+def test_what_is_sent_is_the_code_without_its_margin(path: Path) -> None:
+    text = path.read_text("utf-8")
+    code = (
+        without_comments(text)
+        if path.suffix == ".js"
+        else re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    )
+    sent = slim(text, path.suffix)
+    bare = sent if path.suffix == ".js" else re.sub(r"/\*.*?\*/", "", sent, flags=re.S)
+
+    assert bare.split() == code.split()
+    assert not re.search(r"^[ \t]|\n\n", sent, re.MULTILINE)
+    # What goes over several lines would lose the white space that is a part of it.
+    assert all(line.count("`") % 2 == 0 for line in code.splitlines()), "a template of many lines"
+    assert not re.search(r"\\\n", code), "a string of many lines"
 
 
 def test_a_module_is_not_sent_again_and_nothing_outside_is_sent(owner: FlaskClient) -> None:
