@@ -18,6 +18,8 @@ from plugins.courses.models import CourseMember
 from plugins.courses.public import viewer_ids
 from plugins.media.guards import library_access, media_access
 
+_NO_COURSE = 0
+
 
 @plugin.guard(stale_on=[MemberChanged, AccountChanged])
 def chapter_access(me: Me, chapter_id: int) -> Access:
@@ -96,4 +98,7 @@ for guard in (
 
 
 def _as_in_course(me: Me, course_id: int | None) -> Access:
-    return Access.NONE if course_id is None else course_access(me, {"course_id": course_id})
+    """What is not there is in no course, of which is asked all the same: one cannot tell by time
+    whether it is there.
+    """
+    return course_access(me, {"course_id": course_id if course_id is not None else _NO_COURSE})

@@ -63,7 +63,7 @@ def edit(
 @plugin.action(guard=course_own)
 def remove(course_id: int) -> None:
     """Remove a course with everything in it; the videos stay in the library."""
-    title = lock_course(course_id).title
+    title = lock_course(course_id, course_own).title
     member_ids = list(
         db.session.scalars(select(CourseMember.user_id).where(CourseMember.course_id == course_id))
     )
@@ -80,7 +80,7 @@ def set_member(
 
     Where this site sends mail, who has no account gets one, with an invitation.
     """
-    course = lock_course(course_id)
+    course = lock_course(course_id, course_own)
     user = find_user(email)
     if user is None and sends_mail() and "@" in email:
         user = invite(email)
@@ -107,7 +107,7 @@ def set_member(
 @plugin.action(guard=course_own)
 def remove_member(course_id: int, user_id: int) -> None:
     """Let a user no longer work on a course."""
-    course = lock_course(course_id)
+    course = lock_course(course_id, course_own)
     member = db.session.get(CourseMember, (course_id, user_id), populate_existing=True)
     user = db.session.get(User, user_id)
     if member is None or user is None:

@@ -1,9 +1,12 @@
 """What other plugins may ask of courses."""
 
+from flask import has_request_context
 from sqlalchemy import select
 
-from core import NotFound, db
+from core import Access, Forbidden, Guard, NotFound, current_me, db
+from core.current import current_runtime
 from core.languages import gettext as _
+from plugins.courses.guards import course_access
 from plugins.courses.models import Course, CourseMember
 
 
@@ -15,11 +18,15 @@ def viewer_ids(course_id: int) -> list[int]:
     return list(db.session.scalars(viewers))
 
 
-def lock_course(course_id: int) -> Course:
+def lock_course(course_id: int, guard: Guard = course_access) -> Course:
     """The course as it is now; until the commit nobody else changes it, or the order inside it.
 
     Lock it before positions are read, and before anything else is locked. Raises `NotFound` when
-    it was removed meanwhile.
+    it was removed meanwhile. Who waits for the lock may lose the right to it, so *guard*, which is
+    that of the action, is asked again::
+
+        owner     locks the course ── removes the member ── commits
+        member    let in ── waits for the lock ───────────────┴── has it, and is refused
     """
     course = db.session.scalar(
         select(Course)
@@ -29,4 +36,14 @@ def lock_course(course_id: int) -> Course:
     )
     if course is None:
         raise NotFound(_("This course was removed meanwhile by another editor. Nothing was saved."))
+    if has_request_context():
+        _refuse_who_lost_the_right(course_id, guard)
     return course
+
+
+def _refuse_who_lost_the_right(course_id: int, guard: Guard) -> None:
+    access = current_runtime().registry.grant(guard, current_me(), {"course_id": course_id})
+    if access is Access.NONE:
+        raise NotFound(_("This is gone, or you may not see it. Nothing was saved."))
+    if access is not Access.EDIT:
+        raise Forbidden(_("You may look at this and not change it. Ask an owner of the course."))

@@ -94,6 +94,61 @@ def test_linking_to_a_chapter_that_is_just_being_removed(
 
 
 @on_postgresql
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("DELETE FROM course_member WHERE course_id = %s AND user_id = %s", 404),
+        ("UPDATE course_member SET role = 'viewer' WHERE course_id = %s AND user_id = %s", 403),
+    ],
+    ids=["removed", "made a viewer"],
+)
+def test_linking_while_one_is_just_losing_the_right_to(
+    story: Story, client_for: Callable[[Any], FlaskClient], colleague: Colleague,
+    statement: str, refusal: int,
+) -> None:  # fmt: skip
+    """They were let in before, and get the lock after."""
+    editor = client_for("editor")
+    chapter_id = story.add_chapter("Basics")
+    (media_id,) = add_videos(story.client, "New")
+    colleague.does("SELECT id FROM course WHERE id = %s FOR UPDATE", COURSE)
+    colleague.does(statement, COURSE, read(editor, "accounts/me")["user_id"])
+
+    status, _ = colleague.meanwhile(
+        lambda: post(editor, "chapters/link-media", chapter_id=chapter_id, media_ids=[media_id])
+    )
+
+    assert status == refusal
+    assert story.videos("Basics") == []
+
+
+@on_postgresql
+def test_an_owner_who_is_just_being_demoted_makes_nobody_a_member(
+    story: Story, client_for: Callable[[Any], FlaskClient], colleague: Colleague
+) -> None:
+    owner = client_for("owner")
+    me = read(owner, "accounts/me")["user_id"]
+    before = story.read(f"courses/members/{COURSE}")
+    colleague.does("SELECT id FROM course WHERE id = %s FOR UPDATE", COURSE)
+    colleague.does(
+        "UPDATE course_member SET role = 'editor' WHERE course_id = %s AND user_id = %s", COURSE, me
+    )
+
+    status, _ = colleague.meanwhile(
+        lambda: post(
+            owner,
+            "courses/set-member",
+            course_id=COURSE,
+            email="viewer@example.test",
+            role="owner",
+        )
+    )
+
+    assert status == 403
+    viewer = next(m for m in before if m["email"] == "viewer@example.test")
+    assert viewer in story.read(f"courses/members/{COURSE}")
+
+
+@on_postgresql
 def test_adding_to_a_course_that_is_just_being_removed(story: Story, colleague: Colleague) -> None:
     colleague.does("DELETE FROM course WHERE id = %s", COURSE)
 
