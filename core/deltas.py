@@ -35,10 +35,13 @@ class Deltas:
         self._size = 0
         self._deltas: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
-    def remember(self, body: Body) -> None:
-        """*body* is being sent: somebody may ask for what follows it."""
+    def remember(self, body: Body) -> str | None:
+        """*body* is being sent: somebody may ask for what follows it.
+
+        Returns its ``ETag`` where it is long enough for that.
+        """
         if len(body.content) < LONG_BYTES:
-            return
+            return None
         with self._lock:
             if body.tag not in self._sent:
                 self._size += len(body.content)
@@ -46,6 +49,7 @@ class Deltas:
             self._sent.move_to_end(body.tag)
             while self._size > self._most_bytes:
                 self._size -= len(self._sent.popitem(last=False)[1].content)
+        return body.tag
 
     def between(self, held: Collection[str], body: Body) -> bytes | None:
         """How *body* is made of the one whose ``ETag`` is *held*, as JSON.

@@ -74,6 +74,7 @@ def region(
         "key": found.key.text,
         "stamp": str(found.stamp) if found.stamp is not None else None,
         "data-access": "edit" if found.access >= Access.EDIT else "view",
+        "tag": current_runtime().deltas.remember(found.html),
     }
     return _element(attributes, found.html.content)
 

@@ -237,3 +237,63 @@ test("taken off the page and put back in one go it shows what it showed, and rea
   assert.deepEqual(store.keys, [[KEY, at(40)]]);
   assert.equal(reads.asked.length, 0);
 });
+
+/** A fragment so long that it is worth telling of it only what is new. @param {Record<number, string>} [named] */
+const long = (named = {}) =>
+  Array.from({ length: 500 }, (_, n) => `<p data-key="p${n}">${named[n] ?? `Paragraph ${n}`}${" ".repeat(100)}</p>`).join("\n");
+
+const TAGGED = `key="${KEY}" stamp="${at(40)}" data-access="edit" tag="e40"`;
+
+test("a long one learns the html that the page shows, and shows nothing new", async () => {
+  const it = region(TAGGED, long());
+  const first = it.firstElementChild;
+
+  await clock.pass(999);
+  assert.deepEqual(reads.asked, []);
+  await clock.pass(1);
+  assert.deepEqual(reads.asked, [{ path: "/q/chapters/list/42", floor: String(at(40)), etag: null }]);
+  await reads.answer({ ...fresh(at(41), long()), etag: '"e40"' });
+
+  assert.deepEqual(events, []);
+  assert.equal(it.getAttribute("stamp"), String(at(41)));
+  assert.equal(it.firstElementChild, first);
+  store.invalidate([KEY], { stamp: at(42) });
+  assert.equal(reads.asked[1]?.etag, '"e40"');
+  await reads.answer(fresh(at(42), long({ 7: "New" })));
+  assert.equal(it.querySelector('[data-key="p7"]')?.textContent?.trim(), "New");
+  assert.equal(it.firstElementChild, first);
+  assert.ok(!it.hasAttribute("tag"));
+});
+
+test("what was touched before it had learned is made right by the next change", async () => {
+  const it = region(TAGGED, long());
+  /** @type {Element} */ (it.querySelector('[data-key="p3"]')).textContent = "Touched";
+  it.querySelector('[data-key="p5"]')?.remove();
+  await clock.pass(1000);
+  await reads.answer({ ...fresh(at(40), long()), etag: '"e40"' });
+
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer(fresh(at(41), long({ 7: "New" })));
+
+  assert.equal(it.innerHTML, long({ 7: "New" }));
+});
+
+test("what changed before it had learned is shown, and learned with that", async () => {
+  const it = region(TAGGED, long());
+  await clock.pass(500);
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer(fresh(at(41), long({ 7: "New" })));
+  await clock.pass(1000);
+
+  assert.equal(it.innerHTML, long({ 7: "New" }));
+  assert.equal(reads.asked.length, 1);
+  assert.ok(!it.hasAttribute("tag"));
+});
+
+test("one that has left the page learns nothing", async () => {
+  region(TAGGED, long()).remove();
+
+  await clock.pass(5000);
+
+  assert.deepEqual(reads.asked, []);
+});

@@ -2,7 +2,8 @@
  * `<live-region key="chapters:list:42" stamp="…" data-access="edit">`: a piece of a page bound to
  * one key. What it fetches, what it watches and what it shows is that key, so they cannot disagree.
  * Setting the attribute `key` makes it show that other key. One that is `lazy` shows nothing until
- * it is on screen.
+ * it is on screen. A long one has a `tag`, the ETag of the html that the page shows; a moment later it
+ * asks for that html, so that of every change only what is new has to be sent and parsed.
  *
  * Events, all bubbling:
  *
@@ -13,6 +14,7 @@
 
 import { morph } from "./morph.js";
 import { Place } from "./place.js";
+import { Shown as Html } from "./shown.js";
 import { Stamp } from "./stamps.js";
 import { withdraw } from "./withdraw.js";
 import { _ } from "./texts.js";
@@ -21,6 +23,7 @@ import { _ } from "./texts.js";
 /** @typedef {{store: import("./store.js").Store, clock: import("./clock.js").Clock}} Wiring */
 
 const BUSY_AFTER_MS = 200;
+const LEARN_AFTER_MS = 1000;
 
 export class LiveRegion extends HTMLElement {
   static observedAttributes = ["key"];
@@ -31,6 +34,7 @@ export class LiveRegion extends HTMLElement {
   /** @type {(() => void) | null} */
   #unwatch = null;
   #cancelBusy = () => {};
+  #cancelLearning = () => {};
 
   /** @type {Shown | null} what came while something here was being dragged */
   #held = null;
@@ -43,7 +47,10 @@ export class LiveRegion extends HTMLElement {
 
   connectedCallback() {
     if (this.hasAttribute("lazy") && !this.hasAttribute("stamp")) this.#await();
-    else this.#watch(false);
+    else {
+      this.#watch(false);
+      if (this.hasAttribute("tag")) this.#learnLater();
+    }
   }
 
   disconnectedCallback() {
@@ -74,6 +81,12 @@ export class LiveRegion extends HTMLElement {
     this.#sight.observe(this);
   }
 
+  #learnLater() {
+    Html.expect(this);
+    const { clock, store } = LiveRegion.wiring;
+    this.#cancelLearning = clock.after(LEARN_AFTER_MS, () => store.learn(this.getAttribute("key") ?? ""));
+  }
+
   /** @param {boolean} empty whether nothing of the key is shown yet */
   #watch(empty) {
     const key = this.getAttribute("key");
@@ -85,6 +98,7 @@ export class LiveRegion extends HTMLElement {
 
   #leave() {
     this.#sight?.disconnect();
+    this.#cancelLearning();
     this.#unwatch?.();
     this.#unwatch = null;
     this.#rest();
@@ -117,6 +131,11 @@ export class LiveRegion extends HTMLElement {
     const { key, stamp } = answer;
     // Another region of this key was older than this one, and is brought up to date.
     if (key === this.getAttribute("key") && stamp?.isBefore(Stamp.parse(this.getAttribute("stamp")))) return;
+    const tag = this.getAttribute("tag");
+    if (tag !== null && answer.etag?.includes(tag)) {
+      Html.learn(this, answer.html);
+      return this.#stamp(stamp);
+    }
     const { cause, trace, own, since } = want;
     const detail = { key, stamp: stamp && String(stamp), cause, trace };
     if (!this.#dispatch("live:before-update", detail, true)) return;
@@ -124,6 +143,7 @@ export class LiveRegion extends HTMLElement {
     const changes = morph(this, answer.html);
     if (changes === null) return this.#hold(update);
     place?.keep();
+    this.removeAttribute("tag");
     this.#move(key, stamp);
     this.dataset["access"] = answer.access;
     delete this.dataset["state"];
@@ -177,6 +197,7 @@ export class LiveRegion extends HTMLElement {
     notice.setAttribute("role", "status");
     notice.append(text, link);
     this.replaceChildren(notice);
+    this.removeAttribute("tag");
     this.removeAttribute("stamp");
     this.dataset["state"] = "gone";
     this.#dispatch("live:gone", { key: this.getAttribute("key") });
@@ -190,6 +211,7 @@ export class LiveRegion extends HTMLElement {
     notice.className = "notice notice-away";
     notice.textContent = _("You are signed out, so this is no longer shown.");
     this.prepend(notice);
+    this.removeAttribute("tag");
     this.removeAttribute("stamp");
   }
 

@@ -29,6 +29,8 @@ export class Shown {
   #texts = new Map();
   /** @type {Map<string, string>} */
   #next = new Map();
+  /** What was touched while nobody knew the html yet; null once it is known. @type {Set<string> | null} */
+  #touched = null;
   #element;
   #observer;
 
@@ -64,6 +66,35 @@ export class Shown {
   }
 
   /**
+   * The html that an element was made of by the page will be told later: notice what is changed until then.
+   *
+   * @param {Element} element
+   */
+  static expect(element) {
+    if (all.has(element)) return;
+    const shown = new Shown(element);
+    shown.#touched = new Set();
+    all.set(element, shown);
+  }
+
+  /**
+   * That html is *html*.
+   *
+   * @param {Element} element
+   * @param {string} html
+   */
+  static learn(element, html) {
+    const shown = all.get(element);
+    if (!shown || !shown.#touched) return;
+    shown.#notice(shown.#observer.takeRecords());
+    for (const { start, end, key } of spansIn(html)) {
+      shown.#texts.set(key, shown.#texts.has(key) ? "" : html.slice(start, end));
+    }
+    for (const key of shown.#touched) shown.#texts.delete(key);
+    shown.#touched = null;
+  }
+
+  /**
    * The same html, where elements that are shown already carry only `SAME`.
    *
    * @param {string} html
@@ -93,6 +124,7 @@ export class Shown {
   remember() {
     this.#observer.takeRecords();
     this.#texts = this.#next;
+    this.#touched = null;
   }
 
   /** @param {readonly MutationRecord[]} records */
@@ -108,7 +140,7 @@ export class Shown {
   #forgetAround(node) {
     let around = node instanceof Element ? node : node.parentElement;
     for (; around && around !== this.#element; around = around.parentElement) {
-      this.#texts.delete(around.getAttribute("data-key") ?? "");
+      this.#forget(around);
     }
   }
 
@@ -116,8 +148,15 @@ export class Shown {
   #forgetIn(node) {
     if (!(node instanceof Element)) return;
     for (const element of [node, ...node.querySelectorAll("[data-key]")]) {
-      this.#texts.delete(element.getAttribute("data-key") ?? "");
+      this.#forget(element);
     }
+  }
+
+  /** @param {Element} element */
+  #forget(element) {
+    const key = element.getAttribute("data-key") ?? "";
+    this.#texts.delete(key);
+    this.#touched?.add(key);
   }
 }
 

@@ -170,6 +170,17 @@ export class Store {
     return watched.reading;
   }
 
+  /**
+   * Read the html of `key` once, where so far only the page has shown it: from then on the server need
+   * send only what is new of it.
+   *
+   * @param {string} key
+   */
+  learn(key) {
+    const entry = this.#watched.get(key)?.entry;
+    if (entry && entry.body === null && !entry.owed && !this.#held && !this.#paused) void this.check(key);
+  }
+
   /** Whether what others do waits. */
   get isHeld() {
     return this.#held;
