@@ -27,6 +27,8 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, current_app, g, has_request_context, request
 from markupsafe import Markup, escape
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from core.cookies import read_cookie, set_cookie
 from core.settings import Settings
@@ -166,8 +168,14 @@ def _language_asked() -> str:
     for told in (request.headers.get(HEADER), read_cookie(COOKIE)):
         if told in offered:
             return told.replace("-", "_")
-    best = request.accept_languages.best_match(offered) or languages().default
+    best = _best(request.headers.get("Accept-Language", ""), offered) or languages().default
     return best.replace("-", "_")
+
+
+@lru_cache(maxsize=1_024)
+def _best(header: str, offered: tuple[str, ...]) -> str | None:
+    """Browsers send few such headers, and each with every request."""
+    return parse_accept_header(header, LanguageAccept).best_match(offered)
 
 
 def _tell_language(response: Response) -> Response:

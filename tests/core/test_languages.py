@@ -318,3 +318,18 @@ def test_a_refusal_that_a_query_made_is_told_in_the_language_of_the_one_who_asks
         "Dieses Buch ist leer. Vielleicht wurde es inzwischen geleert.",
     ]
     assert problem(answers[0], 404)["title"] == "Nicht gefunden"
+
+
+def test_the_command_knows_whose_catalogues_there_are(quick_app: Flask) -> None:
+    run = quick_app.test_cli_runner().invoke
+
+    checked = run(args=["plugin", "texts", "core", "--check"])
+    behind = run(args=["plugin", "texts", "core", "--check", "--language", "fr"])
+    unknown = run(args=["plugin", "texts", "nots"])
+
+    assert checked.exit_code == 0
+    assert re.fullmatch(r"core +de: \d+ texts\n", checked.output)
+    assert behind.exit_code == 1
+    assert "Not up to date: core fr. Run: flask plugin texts" in behind.output
+    assert unknown.exit_code == 1
+    assert "There is no plugin 'nots' here." in unknown.output

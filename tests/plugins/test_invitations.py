@@ -366,3 +366,19 @@ def test_without_a_public_address_the_command_says_what_to_put_before_the_link(
         assert (
             session.scalar(select(User.invited).where(User.email == "owner@example.test")) is False
         )
+
+
+def test_a_mail_is_in_the_language_that_its_reader_chose(
+    app: Flask, mailbox: Mailbox, viewer: FlaskClient, anonymous: FlaskClient
+) -> None:
+    act(viewer, "accounts/choose-language", language="de")
+
+    for email in ("viewer@example.test", "editor@example.test"):
+        act(anonymous, "accounts/ask-for-link", email=email)
+    react(app)
+
+    german, english = mailbox.mails
+    assert german["Subject"] == "Neues Passwort für Coursewire wählen"
+    assert "Der Link gilt einmal, innerhalb von zwei Stunden." in german.get_content()
+    assert link_in(german.get_content()).startswith("/reset-password?link=")
+    assert english["Subject"] == "Choose a new password for Coursewire"
