@@ -73,6 +73,7 @@ def _init_web(app: Flask, settings: Settings, registry: Registry) -> None:
     app.jinja_env.filters.update(
         decimal=formats.decimal,
         duration=formats.duration,
+        event_name=formats.event_name,
         filesize=formats.filesize,
         moment=formats.moment,
         number=formats.number,

@@ -16,6 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
+from core.events import in_words
 from core.plugin import Plugin
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -36,14 +37,15 @@ _WIDTH = 110
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose texts they are: those in ``sources``, named from ``base``; ``folder`` has its
-    catalogues.
+    """Whose texts they are: those in ``sources``, named from ``base``, and the names of its
+    ``events``; ``folder`` has its catalogues.
     """
 
     name: str
     base: Path
     sources: tuple[Path, ...]
     folder: Path
+    events: tuple[str, ...] = ()
 
     @property
     def languages(self) -> list[str]:
@@ -86,7 +88,8 @@ def owners(plugins: Sequence[Plugin]) -> list[Owner]:
         root = Path(plugin.root_path)
         here = (root, _ROOT / "templates" / plugin.name)
         base = _ROOT if root.is_relative_to(_ROOT) else root.parent
-        found.append(Owner(plugin.name, base, here, root / "translations"))
+        events = tuple(in_words(event.wire_name) for event in plugin.events)
+        found.append(Owner(plugin.name, base, here, root / "translations", events))
     return found
 
 
@@ -98,6 +101,8 @@ def texts_of(owner: Owner) -> Catalog:
             for _, said, comments, _ in _extract(file.suffix, source):
                 place = (file.relative_to(owner.base).as_posix(), 0)
                 catalogue.add(said, None, [place], auto_comments=comments)
+    for event in sorted(owner.events):
+        catalogue.add(event, None, [("events", 0)])
     return catalogue
 
 

@@ -22,3 +22,8 @@ class Event(BaseModel):
     def __init_subclass__(cls, wire_name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.wire_name = wire_name or _WORD.sub("-", cls.__name__).lower()
+
+
+def in_words(wire_name: str) -> str:
+    """What people call an event, in English; catalogues have it in other languages."""
+    return wire_name.replace("-", " ").capitalize()

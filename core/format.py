@@ -8,6 +8,7 @@ from datetime import datetime
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
+from core.events import in_words
 from core.languages import SOURCE, current_direction, current_locale
 from core.languages import gettext as _
 
@@ -72,6 +73,11 @@ def moment(point: datetime | None) -> str:
     locale = current_locale()
     form = _SOURCE_TIME if locale.language == SOURCE else "short"
     return f"{when(point)}, {format_time(point, form, locale=locale)} UTC"
+
+
+def event_name(wire_name: str) -> str:
+    """What people call an event: ``Media linked`` for ``media-linked``."""
+    return _(in_words(wire_name))
 
 
 def _decimal(size: float, digits: int) -> str:

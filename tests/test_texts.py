@@ -112,6 +112,12 @@ def test_a_text_is_found_in_every_kind_of_source(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_the_name_of_an_event_is_a_text_of_its_plugin(known: list[Owner]) -> None:
+    chapters = next(owner for owner in known if owner.name == "chapters")
+
+    assert "Media linked" in {message.id for message in messages(texts_of(chapters))}
+
+
 def test_a_catalogue_that_is_brought_up_to_date_keeps_what_is_translated(tmp_path: Path) -> None:
     code = tmp_path / "a.py"
     owner = Owner("tried", tmp_path, (tmp_path,), tmp_path / "translations")
