@@ -172,6 +172,11 @@ def _choose_mirrored(page: Page) -> None:
     _choose_in_the_picker(page)
 
 
+def _measure(page: Page) -> None:
+    """The site is measured by itself while somebody looks."""
+    expect(page.get_by_text("Browsers connected").first).to_be_visible(timeout=30_000)
+
+
 def _unfold(selector: str) -> Callable[[Page], None]:
     return lambda page: page.locator(selector).first.click()
 
@@ -227,6 +232,7 @@ STATES = (
     State("file", "/media/{media}"),
     State("account", "/account"),
     State("status", "/status", role="admin"),
+    State("status-measured", "/status", role="admin", then=_measure),
     State("style", "/status/style", role="admin"),
     State("not-found", "/nothing/here"),
     State("forbidden", "/courses/{full}/edit", role="viewer"),
