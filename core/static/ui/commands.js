@@ -1,4 +1,5 @@
 import { Stamp } from "../live/stamps.js";
+import { retryAfter } from "../live/retry_after.js";
 import { readAnswer } from "./answer.js";
 import { isTyping } from "./keyboard.js";
 import { _ } from "../live/texts.js";
@@ -15,6 +16,7 @@ import { _ } from "../live/texts.js";
  * @property {typeof fetch} fetch
  * @property {() => boolean} online
  * @property {() => string} newKey
+ * @property {() => number} wall milliseconds since 1970
  */
 
 const PATIENCE_MS = 30_000;
@@ -22,7 +24,8 @@ const MOST = 50;
 
 /**
  * What is done without a form, and taken back: a button in the message, and Ctrl+Z (Ctrl+Shift+Z does
- * it again). The server says with each answer what would take it back.
+ * it again). The server says with each answer what would take it back. Once it has said that these are
+ * too many, nothing is sent until the time is over that it named: a key that is held down sends dozens.
  */
 export class Commands {
   #outside;
@@ -34,6 +37,8 @@ export class Commands {
   #running = 0;
   /** One after the other, so that what was done last is what is taken back first. @type {Promise<unknown>} */
   #queue = Promise.resolve();
+  /** Until when nothing is sent, and what the server said. @type {{until: number, answer: import("./answer.js").Answer} | null} */
+  #pause = null;
 
   /** @param {Surroundings} outside */
   constructor(outside) {
@@ -111,12 +116,15 @@ export class Commands {
    * @param {boolean} back whether it takes back, or does again
    */
   async #take(undo, back) {
+    const before = { undos: this.#undos, redos: this.#redos };
     this.#undos = this.#undos.filter((each) => each !== undo);
     this.#redos = this.#redos.filter((each) => each !== undo);
-    await this.#run(undo, (next) => {
+    const done = await this.#run(undo, (next) => {
       if (back) this.#redos = [...this.#redos, next].slice(-MOST);
       else this.#undos = [...this.#undos, next].slice(-MOST);
     }, back ? "Redo" : "Undo");
+    // It can be taken back later all the same.
+    if (done === null && this.#paused()) [this.#undos, this.#redos] = [before.undos, before.redos];
   }
 
   /**
@@ -147,6 +155,12 @@ export class Commands {
     return done;
   }
 
+  /** What the server said when these were too many, as long as that holds. */
+  #paused() {
+    if (this.#pause && this.#outside.wall() >= this.#pause.until) this.#pause = null;
+    return this.#pause;
+  }
+
   /**
    * Sent once more, with the same key, when no answer came: the server does it once.
    *
@@ -154,7 +168,9 @@ export class Commands {
    * @returns {Promise<import("./answer.js").Answer>}
    */
   async #send(what) {
-    const { fetch, online, newKey } = this.#outside;
+    const { fetch, online, newKey, wall } = this.#outside;
+    const pause = this.#paused();
+    if (pause) return pause.answer;
     const request = {
       method: "POST",
       headers: {
@@ -169,7 +185,9 @@ export class Commands {
       try {
         const signal = AbortSignal.timeout(PATIENCE_MS);
         const response = await fetch(`/a/${what.action}`, { ...request, signal });
-        return readAnswer(response.status, response.headers.get("Content-Type"), await response.text());
+        const answer = readAnswer(response.status, response.headers.get("Content-Type"), await response.text());
+        if (response.status === 429) this.#pause = { until: wall() + retryAfter(response, wall()), answer };
+        return answer;
       } catch {
         if (!online()) break;
       }

@@ -41,6 +41,7 @@ export function startScreens({ store, announce }) {
     navigate: (url) => window.location.assign(url),
     here: () => window.location.pathname + window.location.search,
     newKey: newId,
+    wall: () => Date.now(),
     upload: upload.send.bind(upload),
     setTimeout: window.setTimeout.bind(window),
     clearTimeout: window.clearTimeout.bind(window),
