@@ -65,7 +65,7 @@ def test_a_menu_offers_what_can_be_done_where_its_row_stands(
     expect(button).to_have_attribute("aria-expanded", "true")
     button.click()
     expect(page.locator(".row-menu:popover-open")).to_have_count(0)
-    button.press("Enter")
+    button.press("Space")
     expect(page.locator(".row-menu:popover-open")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page.locator(".row-menu:popover-open")).to_have_count(0)

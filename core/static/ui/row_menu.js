@@ -3,9 +3,9 @@ import { make } from "./pieces.js";
 import { itemOf, numberOf } from "./rows.js";
 
 /**
- * The menus of rows (`button[data-menu]`, which names a template). A long course has thousands of rows, so
+ * The menus of rows (`a[role=button][data-menu]`, which names a template). A long course has thousands of rows, so
  * a menu is made where it opens, of what stands there at that moment; there is one at a time. Without
- * scripts the button leads to a page that offers the same.
+ * scripts the link leads to a page that offers the same.
  */
 export class RowMenu {
   #root;
@@ -24,6 +24,7 @@ export class RowMenu {
     const ending = new AbortController();
     const until = { signal: ending.signal };
     this.#root.addEventListener("pointerdown", (event) => this.#onDown(event), until);
+    this.#root.addEventListener("keydown", (event) => this.#onKey(/** @type {KeyboardEvent} */ (event)), until);
     this.#root.addEventListener("click", (event) => this.#onClick(/** @type {MouseEvent} */ (event)), until);
     return () => ending.abort();
   }
@@ -32,6 +33,14 @@ export class RowMenu {
   #onDown({ target }) {
     const button = buttonOf(target);
     this.#closing = button && this.#isOpen(button) ? button : null;
+  }
+
+  /** A link that is a button is pressed like one. @param {KeyboardEvent} event */
+  #onKey(event) {
+    const button = event.key === " " && !event.defaultPrevented ? buttonOf(event.target) : null;
+    if (!button) return;
+    event.preventDefault();
+    button.click();
   }
 
   /** @param {MouseEvent} event */
@@ -50,7 +59,7 @@ export class RowMenu {
     return this.#menu?.previousElementSibling === button && this.#menu.matches(":popover-open");
   }
 
-  /** @param {HTMLButtonElement} button */
+  /** @param {HTMLElement} button */
   #open(button) {
     const item = itemOf(button);
     const template = document.getElementById(button.dataset["menu"] ?? "");
@@ -76,8 +85,8 @@ export class RowMenu {
 
 /** @param {EventTarget | null} target */
 function buttonOf(target) {
-  const button = target instanceof Element ? target.closest("button[data-menu]") : null;
-  return button instanceof HTMLButtonElement ? button : null;
+  const button = target instanceof Element ? target.closest("a[data-menu]") : null;
+  return button instanceof HTMLElement ? button : null;
 }
 
 /**
