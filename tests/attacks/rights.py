@@ -147,9 +147,13 @@ class Rights(RuleBasedStateMachine):
     @rule(course=courses, person=people)
     def take_the_role(self, course: int, person: str) -> None:
         number = self.courses[course]
-        if self.roles.pop((number, person), None) is not None:
-            self._keep("courses/remove-member", course_id=number, user_id=self.ids[person])
-            self.compare(touched={person})
+        if (number, person) not in self.roles:
+            return
+        self._reads_of(person, number)  # what is remembered of this is worth nothing after it
+        del self.roles[number, person]
+        self._keep("courses/remove-member", course_id=number, user_id=self.ids[person])
+        self.compare(touched={person})
+        self._reads_of(person, number)
 
     @rule(course=courses)
     def remove_the_course(self, course: int) -> None:
@@ -287,6 +291,11 @@ class Rights(RuleBasedStateMachine):
                 assert seen in told.keys, f"silent: {who} was not told of {seen}"
             if told.ended:
                 self._close(stream)
+
+    def _reads_of(self, person: str, number: int) -> None:
+        for browser in self.browsers:
+            if browser.person == person:
+                self._read(browser, f"chapters:list:{number}", "application/json", tag=False)
 
     def _read(self, browser: Browser, key: str, kind: str, *, tag: bool) -> None:
         headers = {"Accept": kind}
