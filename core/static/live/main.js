@@ -131,7 +131,7 @@ function show(state) {
 /** @param {CustomEvent} event `live:updated` */
 function tellOfOthers({ target, detail }) {
   const { changes, own } = detail;
-  if (own || isActing()) return;
+  if (own || isActing() || /** @type {Element} */ (target).closest("[data-live-quiet]")) return;
   const touched = [...changes.added, ...changes.changed];
   // The innermost only: a chapter whose count ticks is not news beside the row that was added.
   highlight(touched.filter((each) => !touched.some((other) => other !== each && each.contains(other))));
