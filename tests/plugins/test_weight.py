@@ -16,14 +16,24 @@ MODULES = sorted(STATIC.rglob("*.js"))
 STYLES = sorted(STATIC.rglob("*.css"))
 MOST_BYTES = 100_000
 LINKED = re.compile(r'(?:src|href)="(/static/[^"#]+\.(?:js|css))"')
-IMPORTED = re.compile(r'(?:from|import)\s*\(?"(\.[^"]+)"')
+IMPORTED = re.compile(r'(?:from|import)\s+"(\.[^"]+)"')
+INSPECTOR = "/static/inspect/inspector.js"
 
 
 def weight(client: FlaskClient, path: str) -> int:
-    """Bytes of a page's HTML, CSS and modules, each compressed by itself."""
+    """Bytes of a page's HTML, CSS and the modules that it loads by itself, each compressed by
+    itself. What is loaded when somebody asks for it (the inspector) is none of its weight.
+    """
     page = client.get(path, headers={"Accept": "text/html"})
     assert page.status_code == 200
-    total, seen, todo = len(gzip.compress(page.data, 6)), set(), set(LINKED.findall(page.text))
+    linked = set(LINKED.findall(page.text))
+    assert linked
+    return len(gzip.compress(page.data, 6)) + weight_of_files(client, linked)
+
+
+def weight_of_files(client: FlaskClient, addresses: set[str]) -> int:
+    """Bytes of the files at *addresses* and of the modules that these import, compressed."""
+    total, seen, todo = 0, set[str](), set(addresses)
     while todo:
         address = todo.pop()
         seen.add(address)
@@ -51,6 +61,15 @@ def weight(client: FlaskClient, path: str) -> int:
 )
 def test_a_page_is_light(owner: FlaskClient, path: str) -> None:
     assert weight(owner, path) < MOST_BYTES
+
+
+def test_the_inspector_is_loaded_by_nobody_who_does_not_ask_for_it(owner: FlaskClient) -> None:
+    by_itself = "".join(path.read_text("utf-8") for path in MODULES if path.parts[-2] != "inspect")
+    by_itself += owner.get("/media", headers={"Accept": "text/html"}).text
+
+    assert INSPECTOR not in by_itself
+    assert not re.search(r'(?:from|import)\s+"[^"]*/inspect/', by_itself)
+    assert weight_of_files(owner, {INSPECTOR}) < 12_000
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
