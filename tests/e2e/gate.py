@@ -100,17 +100,22 @@ class Gate:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A page that closes says so: what was let in just now is a task in one of the next turns.
+        for _ in range(5):
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0.01)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            with suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
+            with suppress(asyncio.IncompleteReadError, OSError):
                 await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # nobody reads what is still to be sent
         finally:
             writer.close()
             self._tasks.discard(task)
