@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from flask import g
 from pydantic import BaseModel
 
 from core.access import Access, Me
@@ -219,6 +220,7 @@ class _Trial:
         for person in sorted(self._people, key=lambda each: each is not step.me):
             try:
                 with self._site.app.test_request_context():
+                    g.coursewire_me = person  # an action may ask who is asking, as over HTTP
                     work = self._carry_out(action, arguments, person)
             except Problem as problem:
                 came_of_it = f"{person.name}: refused, {problem.status}"
