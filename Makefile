@@ -41,8 +41,10 @@ TOOLS_IN_CI_true = node-tools
 
 test: $(DEV_STAMP) $(TOOLS_IN_CI_$(CI)) ## Run the tests.
 	@if [ -n '$(TESTS)' ]; then exec $(IN_VENV) pytest $(TESTS); fi; \
-	$(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) && \
-	$(IN_VENV) pytest $(ALONE)
+	failed=0; \
+	$(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) || failed=1; \
+	$(IN_VENV) pytest $(ALONE) || failed=1; \
+	exit $$failed
 
 check: format-check lint types types-js test-js test ## All that CI checks: format, lint, types, browser code, tests.
 
