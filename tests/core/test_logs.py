@@ -117,7 +117,7 @@ def test_no_line_tells_a_secret(talkative: Gunicorn) -> None:
     wait_until(lambda: logged(talkative.log, path="/static/coursewire.css"), "last line")
     wait_until(lambda: logged(talkative.log, path="/live", status=400), "line before it")
 
-    assert [answer.status_code for answer in said] == [500, 200, 410, 200, 404, 400, 400, 200]
+    assert [answer.status_code for answer in said] == [500, 200, 410, 200, 404, 401, 400, 200]
     answered = logged(talkative.log, logger="gunicorn.access")
     paths = {line["path"]: line["status"] for line in answered}
     assert paths["/talking/…"] == 410

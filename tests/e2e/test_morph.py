@@ -335,7 +335,12 @@ def test_the_browsers_own_timers_serve_highlights_and_announcements(page: Page) 
 
 def long_course(title: str) -> str:
     """The real template with 200 chapters of 10 videos, one of them called *title*."""
-    environment = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.globals["piece"] = lambda template, result, **more: Markup(  # noqa: S704  ours
         environment.get_template(template).render(result=result, **more)
     )
