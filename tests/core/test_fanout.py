@@ -27,6 +27,8 @@ from tests.conftest import settings_for
 from tests.servers import Gunicorn, gunicorn, missing, wait_until
 
 KEY = "chapters:list:1"
+SESSION = "coursewire_session"
+"""How the name of the cookie ends: over TLS it begins with ``__Host-``."""
 BIG = "x" * 4000
 MP4 = bytes.fromhex("00000018667479706d70343200000000") + b"mp42isom"
 
@@ -184,7 +186,8 @@ def sign_in(url: str) -> str:
     with httpx.Client(base_url=url, verify=False) as client:  # noqa: S501  a certificate of its own
         body = {"email": "owner@example.test", "password": "demo"}
         client.post("/a/accounts/sign-in", json=body).raise_for_status()
-        return f"coursewire_session={client.cookies['coursewire_session']}"
+        cookies = client.cookies.items()
+        return "; ".join(f"{name}={value}" for name, value in cookies if name.endswith(SESSION))
 
 
 @pytest.mark.parametrize("carrier", [OWNED, PULLED])
