@@ -24,7 +24,7 @@ from bench.fanout import draw, most_browsers, plan_of
 from bench.phases import closed_loop, mark
 from bench.processes import cpu_s, family, pss_kb
 from bench.report import table, targets
-from tests.servers import ROOT, missing
+from tests.servers import ROOT, missing, wait_until
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n: hello\n\r\n1\r\n\n\r\n"
@@ -139,6 +139,7 @@ def test_what_is_skipped_repeated_or_never_comes_is_told_apart(
 def test_the_last_browser_decides_when_an_event_has_come(tmp_path: Path, compiled: bool) -> None:
     with watched(tmp_path, PLAIN, compiled) as (server, load):
         load.expect(1, 5)
+        wait_until(lambda: len(server.streams) == 3, "third browser")
         early, late = time.monotonic_ns() - 20_000_000, time.monotonic_ns() - 90_000_000
         for stream, at_ns in zip(server.streams, (early, late, early), strict=True):
             stream.sendall(event(1, at_ns=at_ns))

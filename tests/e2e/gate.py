@@ -58,6 +58,7 @@ class Gate:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gate")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._open: set[Asked] = set()
         self.verdicts: dict[str, Verdict] = {}
         """What becomes of requests from now on, by the beginning of their path."""
@@ -101,21 +102,26 @@ class Gate:
     async def _stop(self) -> None:
         self._server.close()
         # A page that closes says so: what was let in just now is a task in one of the next turns.
-        for _ in range(5):
+        quiet, ours = 0, {asyncio.current_task()}
+        while quiet < 5:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for writer in self._writers:
+                writer.transport.abort()  # nobody reads what is still to be sent
             await asyncio.sleep(0.01)
+            quiet = 0 if asyncio.all_tasks() - ours else quiet + 1
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
         try:
             with suppress(asyncio.IncompleteReadError, OSError):
                 await self._serve(reader, writer)
         except asyncio.CancelledError:
-            writer.transport.abort()  # nobody reads what is still to be sent
+            pass  # it ends with the gate, which gives its connections up
         finally:
             writer.close()
             self._tasks.discard(task)

@@ -77,6 +77,7 @@ def test_nothing_that_drags_needs_dragging(open_as: OpenAs, site: Site, course: 
     shelved(page, course, 2).get_by_role("link", name="to a chapter").press("Enter")
     page.get_by_role("dialog").get_by_role("button", name="Add to Light").press("Enter")
     expect(rows_of(page, other)).to_have_text(titles(course, 2))
+    expect(shelved(page, course, 2)).to_contain_text("In this course")
     for number in (0, 1):
         shelved(page, course, number).get_by_role("checkbox").press("Space")
     panel.get_by_role("button", name="Add 2 videos to…").press("Enter")
