@@ -1,5 +1,6 @@
 """The real servers that tests start, on free ports of the loopback interface, and end by pid."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -44,6 +45,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Accept nothing more; what was accepted already has its handler when this returns.
+
+    `asyncio.Server.close` alone has a connection accepted in the same turn of the loop fail before
+    it gets a transport, and its socket is never closed.
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    for _ in range(3):  # the turns from an accepted socket over its transport to its handler
+        await asyncio.sleep(0)
+    server.close()
 
 
 def sqlite_copy(filled: Path, folder: Path) -> str:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from tests.servers import stop_listening
+
 _DEADLINE_S = 10.0
 _CHUNK = 65_536
 
@@ -100,7 +102,7 @@ class Gate:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        self._server.close()
+        await stop_listening(self._server)
         # A page that closes says so: what was let in just now is a task in one of the next turns.
         quiet, ours = 0, {asyncio.current_task()}
         while quiet < 5:

@@ -89,7 +89,7 @@ def test_a_course_is_added_and_removed_with_its_message_on_the_next_page(open_as
     page = live(open_as("owner", "/courses"))
     page.get_by_label("Title of the new course").fill("Short lived")
     page.get_by_role("button", name="Add course").click()
-    page.wait_for_url("**/courses/*/edit")
+    page.wait_for_url("**/courses/*/edit", wait_until="commit")
     said(page, "“Short lived” was added as a draft.")
 
     page.get_by_text("Remove this course…").click()
@@ -101,7 +101,7 @@ def test_a_course_is_added_and_removed_with_its_message_on_the_next_page(open_as
     page.get_by_role("button", name="Remove course").click()
     dialog.get_by_role("button", name="Remove course").click()
 
-    page.wait_for_url("**/courses")
+    page.wait_for_url("**/courses", wait_until="commit")
     said(page, "“Short lived” was removed.")
 
 
@@ -281,7 +281,9 @@ def test_on_a_page_of_its_own_the_picker_leads_back_to_the_course(
 
     page.get_by_role("button", name="Add 1 video").click()
 
-    page.wait_for_url(f"**/courses/{course.id}/edit#chapter-{course.chapter_id}")
+    page.wait_for_url(
+        f"**/courses/{course.id}/edit#chapter-{course.chapter_id}", wait_until="commit"
+    )
     said(page, "1 video added to “Basics”.")
 
 
@@ -342,7 +344,7 @@ def test_a_file_is_uploaded_renamed_and_removed(open_as: OpenAs, tmp_path: Path)
     expect(page.get_by_role("heading", level=1)).to_have_text("High dunes")
     page.get_by_role("button", name="Move to trash").click()
 
-    page.wait_for_url("**/media")
+    page.wait_for_url("**/media", wait_until="commit")
     said(page, "“High dunes” was moved to the trash.")
 
 

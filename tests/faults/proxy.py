@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from tests.servers import stop_listening
+
 T = TypeVar("T")
 
 _CHUNK = 65_536
@@ -97,7 +99,7 @@ class Proxy:
         """Refuse new connections, and reset those that are open: nobody listens any more."""
 
         async def act() -> None:
-            self._stop_listening()
+            await self._stop_listening()
             self._reset()
 
         self._wait_for(act())
@@ -171,17 +173,17 @@ class Proxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def _stop_listening(self) -> None:
+    async def _stop_listening(self) -> None:
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await stop_listening(server)
 
     def _reset(self) -> None:
         for link in list(self._links):
             link.close(reset=True)
 
     async def _end(self) -> None:
-        self._stop_listening()
+        await self._stop_listening()
         for link in list(self._links):
             link.close()
             link.passing.set()
