@@ -38,6 +38,7 @@ from core.staleness import Params
 from core.throttle import Limit, Tries, network_of
 from core.transactions import emit, say, transaction, undone_by
 from core.web.pages import may_view, options_asked
+from core.writes import check_access
 
 __all__ = [
     "Access",
@@ -66,6 +67,7 @@ __all__ = [
     "Unavailable",
     "Upload",
     "UtcDateTime",
+    "check_access",
     "create_app",
     "current_me",
     "current_rates",

@@ -106,7 +106,7 @@ def _run_once(
         if answer is not None:
             db.session.add(answer)
             db.session.flush()
-        check_access(action, runtime.registry.grant(action.guard, me, arguments), me)
+        check_access(action.needs, runtime.registry.grant(action.guard, me, arguments), me)
         returned = action.function(**action.with_me(complete, me))
         result = action.result_type.dump_python(returned, mode="json")
         if answer is not None:
@@ -120,9 +120,13 @@ def _run_once(
     return Outcome(result, work.message, work.stale, work.stamp, work.undo)
 
 
-def check_access(action: Action[..., Any], access: Access, me: Me | None) -> None:
-    """Raises the problem that says why *access* does not suffice for *action*."""
-    if access >= action.needs:
+def check_access(needs: Access, access: Access, me: Me | None) -> None:
+    """Raises the problem that says why *access*, which *me* has, is less than a write *needs*.
+
+    An action is refused so by core. Call it for what is asked besides: before an action, or again
+    where the right may have gone meanwhile.
+    """
+    if access >= needs:
         return
     if me is None:
         raise SignInNeeded(_("Sign in first; then try again. Nothing was saved."))

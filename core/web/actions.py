@@ -108,9 +108,9 @@ def _refuse_before_reading(action: Action[..., Any], me: Me | None) -> None:
     """Nobody sends us a body in vain: what is known without it is checked without it."""
     guard = action.guard
     if me is None and not guard.asks_anonymous:
-        check_access(action, Access.NONE, me)
+        check_access(action.needs, Access.NONE, me)
     elif action.takes_upload and not guard.needed:
-        check_access(action, current_runtime().grant(guard, me, {}), me)
+        check_access(action.needs, current_runtime().grant(guard, me, {}), me)
 
 
 def _arguments(action: Action[..., Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from flask import has_request_context
 from sqlalchemy import select
 
-from core import Access, Forbidden, Guard, NotFound, current_me, db
+from core import Access, Guard, NotFound, check_access, current_me, db
 from core.current import current_runtime
 from core.languages import gettext as _
 from plugins.courses.guards import course_access
@@ -37,13 +37,7 @@ def lock_course(course_id: int, guard: Guard = course_access) -> Course:
     if course is None:
         raise NotFound(_("This course was removed meanwhile by another editor. Nothing was saved."))
     if has_request_context():
-        _refuse_who_lost_the_right(course_id, guard)
+        me = current_me()
+        granted = current_runtime().registry.grant(guard, me, {"course_id": course_id})
+        check_access(Access.EDIT, granted, me)
     return course
-
-
-def _refuse_who_lost_the_right(course_id: int, guard: Guard) -> None:
-    access = current_runtime().registry.grant(guard, current_me(), {"course_id": course_id})
-    if access is Access.NONE:
-        raise NotFound(_("This is gone, or you may not see it. Nothing was saved."))
-    if access is not Access.EDIT:
-        raise Forbidden(_("You may look at this and not change it. Ask an owner of the course."))

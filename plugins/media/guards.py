@@ -1,8 +1,7 @@
 """Who may use the library. Plugins that use videos extend these guards."""
 
-from core import Access, Forbidden, Me, NotFound, current_me
+from core import Access, Me, check_access, current_me
 from core.current import current_runtime
-from core.languages import gettext as _
 from plugins.accounts.events import AccountChanged
 from plugins.media import plugin
 
@@ -25,8 +24,6 @@ def _staff(me: Me) -> Access:
 
 def refuse_viewers(media_id: int) -> None:
     """For what an action prepares before its own guard is asked: only editors store anything."""
-    granted = current_runtime().grant(media_access, current_me(), {"media_id": media_id})
-    if granted is Access.NONE:
-        raise NotFound(_("This is gone, or you may not see it. Nothing was saved."))
-    if granted < Access.EDIT:
-        raise Forbidden(_("You may look at this and not change it. Ask an owner of the course."))
+    me = current_me()
+    granted = current_runtime().grant(media_access, me, {"media_id": media_id})
+    check_access(Access.EDIT, granted, me)
