@@ -29,8 +29,8 @@ P = ParamSpec("P")
 Groups = Mapping[tuple[WatchedKey, ...], Sequence[Stream]]
 Witnesses = Mapping[Stream, tuple[str, ...]]
 
-BEAT_SLOTS = 60
-"""Into how many parts the beats of an interval are spread."""
+BEAT_SLOTS = 15
+"""Into how many parts the beats of an interval are spread; each wakes a worker that is idle."""
 
 _SLICE = 64
 

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from core import frames
 from core.bus import Bus, Notice, Snapshot
 from core.clock import Clock
+from core.comparison import Comparison
 from core.errors import BusUnavailable, InvalidStamp, Problem, TooMany, Unavailable
 from core.explain.traces import Told, Traces
 from core.fanout import Fanout
@@ -43,7 +44,6 @@ log = logging.getLogger("coursewire.hub")
 access_log = logging.getLogger("coursewire.access")
 
 _LOOK_S = 0.25
-_LATE_S = 0.5
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 2.0
 _BROWSERS_PER_SECOND = 500
@@ -61,7 +61,7 @@ class Heard:
 class Hub:
     """The fan-out of one worker.
 
-    *draining* is asked sixty times in a beat's interval; once it says so, every stream ends with
+    *draining* is asked fifteen times in a beat's interval; once it says so, every stream ends with
     ``bye`` and no new one is taken. *owes* says whether something committed before a moment is not
     published yet: browsers are told that Redis is back once that is done.
     """
@@ -103,10 +103,7 @@ class Hub:
         )
         self._versions: Versions | None = None
         self._connected = False
-        self._expected: Stamp | None = None
-        self._expected_at = 0.0
-        self._doubted = False
-        self._missed = False
+        self._comparison = Comparison(bus.probe, settings.heartbeat_s, self._clock, self._metrics)
         self._unsettled = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -197,7 +194,7 @@ class Hub:
 
     def doubt(self) -> None:
         """Redis failed somebody: find out within a second whether it is away."""
-        self._doubted = True
+        self._comparison.doubt()
 
     def tell_finding(self, key: KeyParts, text: str) -> None:
         """Tell the browsers that watch *key* that it is stale, and that nothing named it."""
@@ -313,7 +310,7 @@ class Hub:
             channels.append(self._bus.seen_channel)
         heard = Subscription(self._bus, channels, self._settings.redis_timeout_s * 4)
         try:
-            self._expected, self._missed = None, False
+            self._comparison.begin()
             self._bus.probe()
             self._resume()
             self._hear(heard)
@@ -321,15 +318,11 @@ class Hub:
             heard.close()
 
     def _hear(self, subscription: Subscription) -> None:
-        compared_at = time.monotonic()
         while not self._stopping.is_set():
             message = subscription.next(min(1.0, self._settings.heartbeat_s))
             if message is not None:
                 self._message(*message)
-            moment = time.monotonic()
-            suspect = self._doubted or self._expected is not None
-            if suspect or moment - compared_at > self._settings.heartbeat_s:
-                compared_at = moment
+            if self._comparison.is_due:
                 self._compare()
 
     def _message(self, channel: str, data: str) -> None:
@@ -435,40 +428,8 @@ class Hub:
             self._fanout.end(lost, "access", spread_ms)
 
     def _compare(self) -> None:
-        """Find a lost last notice, which no later number betrays.
-
-        ::
-
-            Redis      publishes 41 ─────────────► answers "41"
-            channel           └─ 41 on its way ─────────┐
-            this hub   at 40 ─────── asks ──► told 41 ──┴─► hears 41
-
-        So being behind at the moment of the answer proves nothing; a little later it does.
-        """
-        if self._expected is None:
-            self._doubted = False
-            here = self.stamp
-            try:
-                self._expected = self._bus.probe()
-            except BusUnavailable:
-                # One late answer is no outage; two in a row are.
-                if self._missed:
-                    raise
-                self._doubted = self._missed = True
-                return
-            self._missed = False
-            self._expected_at = self._clock.monotonic()
-            if here is not None and not self._expected.reaches(here):
-                log.warning("Redis fell back from %s to %s", here, self._expected)
-                self._expected = None
-                self._resume()
-        elif self._clock.monotonic() - self._expected_at > _LATE_S:
-            here, expected = self.stamp, self._expected
-            self._expected = None
-            if here is None or not here.reaches(expected):
-                self._metrics.notices_missed.add()
-                log.warning("A notice up to %s was lost; reading the versions anew", expected)
-                self._resume()
+        if self._comparison.finds_loss(self.stamp):
+            self._resume()
 
     def _disconnected(self, error: Exception) -> None:
         with self._lock:

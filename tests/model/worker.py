@@ -40,7 +40,7 @@ class TurnedHub(Hub):
 
     def subscribe(self) -> None:
         """What its listening thread does first, once it is subscribed."""
-        self._expected, self._missed = None, False
+        self._comparison.begin()
         try:
             self._bus.probe()
             self._resume()
