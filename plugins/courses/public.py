@@ -1,21 +1,32 @@
 """What other plugins may ask of courses."""
 
+from collections.abc import Sequence
+
 from flask import has_request_context
 from sqlalchemy import select
 
 from core import Access, Guard, NotFound, check_access, current_me, db
 from core.current import current_runtime
 from core.languages import gettext as _
-from plugins.courses.guards import course_access
-from plugins.courses.models import Course, CourseMember
+from plugins.courses.guards import AUTHOR_ROLES, course_access
+from plugins.courses.models import Course, CourseMember, Role
+
+
+def author_ids(course_id: int) -> list[int]:
+    """The ids of those who edit a course as its members; staff edits it besides."""
+    return _members(course_id, AUTHOR_ROLES)
 
 
 def viewer_ids(course_id: int) -> list[int]:
     """The ids of those who learn from a course, and may not edit it."""
-    viewers = select(CourseMember.user_id).where(
-        CourseMember.course_id == course_id, CourseMember.role == "viewer"
+    return _members(course_id, ("viewer",))
+
+
+def _members(course_id: int, roles: Sequence[Role]) -> list[int]:
+    found = select(CourseMember.user_id).where(
+        CourseMember.course_id == course_id, CourseMember.role.in_(roles)
     )
-    return list(db.session.scalars(viewers))
+    return list(db.session.scalars(found))
 
 
 def lock_course(course_id: int, guard: Guard = course_access) -> Course:

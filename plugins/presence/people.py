@@ -24,12 +24,15 @@ TTL_S = 35
 class Presence:
     """What one tab says of one user, as others see it; equal tabs have equal texts."""
 
-    def __init__(self, user_id: int, name: str, chapter_id: int | None) -> None:
+    def __init__(
+        self, user_id: int, name: str, chapter_id: int | None, staff: bool = False
+    ) -> None:
         self.user_id, self.name, self.chapter_id = user_id, name, chapter_id
+        self.staff = staff
 
     def encode(self) -> str:
         """Its text."""
-        return json.dumps([self.user_id, self.name, self.chapter_id])
+        return json.dumps([self.user_id, self.name, self.chapter_id, self.staff])
 
     @classmethod
     def decode(cls, text: str) -> "Presence":
@@ -39,7 +42,7 @@ class Presence:
 
 def here(me: Me, course_id: int, tab: str, chapter_id: int | None) -> None:
     """*me* has the course open in *tab*, and works in that chapter, if in any."""
-    said = Presence(me.user_id, me.name, chapter_id).encode()
+    said = Presence(me.user_id, me.name, chapter_id, me.staff).encode()
     _tell_if_seen(plugin.entries.put(str(course_id), _name(me, tab), said, TTL_S))
 
 

@@ -195,6 +195,23 @@ def test_those_who_learn_and_those_outside_neither_see_nor_are_seen(
     assert "presence" not in viewer.get(f"/courses/{COURSE}").text
 
 
+def test_who_leaves_the_team_is_not_shown_any_more(owner: FlaskClient, editor: FlaskClient) -> None:
+    say(editor)
+    assert shown(owner) == [("Edgar Editor", [])]
+    members = owner.get(f"/q/courses/members/{COURSE}").get_json()
+    (user_id,) = (each["user_id"] for each in members if each["name"] == "Edgar Editor")
+
+    act(owner, "courses/remove-member", course_id=COURSE, user_id=user_id)
+
+    assert shown(owner) == []
+
+
+def test_staff_is_shown_without_being_a_member(app: Flask, owner: FlaskClient) -> None:
+    say(signed_in(app, "admin"))
+
+    assert [name for name, _ in shown(owner)] == ["Ada Admin"]
+
+
 @pytest.mark.parametrize(
     "said",
     [{"tab": "<b>"}, {"course_id": 0}, {"chapter_id": "x"}, {"more": 1}, {"tab": "a" * 2000}],
