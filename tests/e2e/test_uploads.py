@@ -92,6 +92,28 @@ def hash_in_library(url: str, title: str) -> str:
         return hashlib.sha256(client.get(found[0]["video_url"]).content).hexdigest()
 
 
+def test_a_title_is_asked_for_one_file_and_not_for_several(
+    small_parts: Site, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page(small_parts.url)
+    one, other = a_film(tmp_path, "One.webm"), a_film(tmp_path, "Other.webm", seed=2)
+    page.locator("summary", has_text="Add videos").click()
+    form = page.get_by_role("form", name="Upload files")
+    files, title = form.get_by_label("Video or audio file"), form.get_by_label("Title")
+
+    files.set_input_files([one, other])
+    expect(title).to_be_hidden()
+    files.set_input_files([one])
+    expect(title).to_be_visible()
+    files.set_input_files([one, other])
+    form.get_by_role("button", name="Upload", exact=True).click()
+
+    page.locator("summary", has_text="Add videos").click()
+    expect(title).to_be_visible()
+    for name in ("One", "Other"):
+        expect(page.locator(".tray-row").filter(has_text=name)).to_be_visible()
+
+
 def test_three_files_at_once_with_progress_that_others_see(
     small_parts: Site, open_page: OpenPage, tmp_path: Path
 ) -> None:

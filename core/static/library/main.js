@@ -22,7 +22,7 @@ const outside = {
 const tray = new Tray({ queue: new Queue(), parent: document.body });
 
 for (const input of document.querySelectorAll(`${FORM}:not([data-media-id]) input[type=file]`)) {
-  /** @type {HTMLInputElement} */ (input).multiple = true;
+  takeSeveral(/** @type {HTMLInputElement} */ (input));
 }
 
 // Before the forms of the page hear of it.
@@ -32,6 +32,23 @@ takePosters(document);
 window.addEventListener("beforeunload", (event) => {
   if (tray.busy) event.preventDefault();
 });
+
+/**
+ * Several files keep their names, so nobody is asked for one title.
+ *
+ * @param {HTMLInputElement} input
+ */
+function takeSeveral(input) {
+  const title = /** @type {HTMLElement | null | undefined} */ (
+    input.form?.querySelector("[name=title]")?.closest(".field")
+  );
+  const follow = () => {
+    if (title) title.hidden = (input.files?.length ?? 0) > 1;
+  };
+  input.multiple = true;
+  input.addEventListener("change", follow);
+  input.form?.addEventListener("reset", () => setTimeout(follow));
+}
 
 /** @param {Event} event */
 function onSubmit(event) {
