@@ -237,3 +237,15 @@ def test_the_demonstration_clips_are_what_their_manifest_says() -> None:
         assert film.read_bytes()[offset : offset + len(expected)] == expected
         assert film.stat().st_size < 120_000
         assert poster.read_bytes()[8:12] == b"WEBP"
+
+
+@pytest.mark.parametrize("name", ["coursewire.css", "status.css"])
+def test_a_style_sheet_holds_right_to_left_too(name: str) -> None:
+    """Sides are called by where lines begin and end; four values at once are left and right."""
+    sheet = re.sub(r"var\(--(\w+)\)", r"\1", (ROOT / "core" / "static" / name).read_text())
+    named = re.compile(r"(padding|margin|border)-(left|right)\b|(align|float): (left|right)\b")
+    four = re.compile(r"^\s*(padding|margin):( ([^\s;()]+|\w+\([^()]*\))){4};")
+
+    wrong = [line.strip() for line in sheet.splitlines() if named.search(line) or four.match(line)]
+
+    assert wrong == []
