@@ -406,6 +406,8 @@ def test_an_ended_sign_in_keeps_what_was_typed_and_shows_the_way(
     open_as: OpenAs, course: Course
 ) -> None:
     page = live(open_as("editor", f"/courses/{course.id}/edit"))
+    # It has read who is here, itself: a read that comes now would find out before the click does.
+    expect(page.locator("[data-presence] .person")).to_have_count(1)
     page.get_by_label("Title of the new chapter").fill("Half typed")
     page.context.clear_cookies()
 
