@@ -17,7 +17,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from core.errors import Problem
@@ -34,20 +34,24 @@ class Spans:
     def __init__(self, api: Any = None) -> None:
         self.on = api is not None
         self._api = api
-        self._tracer = api.get_tracer("coursewire") if api is not None else None
+        self._tracer: Any = api.get_tracer("coursewire") if api is not None else None
         self._known: OrderedDict[str, Any] = OrderedDict()
 
-    @contextmanager
     def span(
         self, name: str, trace: str = "", origin: str = "", **attributes: str | int
-    ) -> Iterator["Span"]:
+    ) -> AbstractContextManager["Span"]:
         """A span around what is done for *trace*, as a child of the one at hand.
 
         *origin* is the text of the action's span, from `origin`; without it, this worker may know.
         """
         if self._tracer is None:
-            yield Span(None)
-            return
+            return _NO_SPAN
+        return self._span(name, trace, origin, attributes)
+
+    @contextmanager
+    def _span(
+        self, name: str, trace: str, origin: str, attributes: dict[str, str | int]
+    ) -> Iterator["Span"]:
         with self._tracer.start_as_current_span(
             f"coursewire.{name}",
             links=self._links(trace, origin),
@@ -108,6 +112,9 @@ class Span:
         if self._span is not None:
             told = {f"coursewire.{k}": v for k, v in attributes.items() if v != ""}
             self._span.set_attributes(told)
+
+
+_NO_SPAN = nullcontext(Span(None))
 
 
 def spans_if_installed() -> Spans:

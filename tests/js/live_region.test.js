@@ -168,6 +168,22 @@ test("what is gone is taken off the page", async () => {
   assert.equal(it.dataset["state"], "gone");
 });
 
+test("what somebody typed into what is gone is left to them, however often they are told", async () => {
+  const field = '<p>old</p><form><label for="g">Title</label><input id="g" value="a"></form>';
+  const it = region(undefined, field);
+  const input = /** @type {HTMLInputElement} */ (it.querySelector("#g"));
+  input.value = "half typed";
+
+  for (const sequence of [41, 42]) {
+    store.invalidate([KEY], { stamp: at(sequence) });
+    await reads.answer({ kind: "gone" });
+  }
+
+  assert.deepEqual([...it.querySelectorAll("input")].map(({ value }) => value), ["half typed"]);
+  assert.equal(it.querySelectorAll("[role=status]").length, 1);
+  assert.match(it.textContent ?? "", /removed, or you may no longer see it\..*Title$/);
+});
+
 test("what comes back is shown again", async () => {
   const it = region();
   store.invalidate([KEY], { stamp: at(41) });

@@ -1,3 +1,5 @@
+import { _ } from "./texts.js";
+
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} FieldElement */
 
 const NOT_FIELDS = new Set(["hidden", "submit", "button", "reset", "image", "file"]);
@@ -76,7 +78,7 @@ export class Field {
   word(value) {
     const field = this.lead;
     if (field instanceof HTMLSelectElement) return optionWords(field, value);
-    if (field.type === "checkbox") return value ? "ticked" : "not ticked";
+    if (field.type === "checkbox") return value ? _("ticked") : _("not ticked");
     if (field.type !== "radio") return value;
     const chosen = this.#members.find((member) => member.value === value);
     return chosen?.labels?.[0]?.textContent?.trim() || value;

@@ -185,7 +185,10 @@ export class LiveRegion extends HTMLElement {
     this.#drop.observe(this, { subtree: true, attributeFilter: ["data-dragging"] });
   }
 
-  /** What was shown may be nobody's business any more, so it goes with the right to see it. */
+  /**
+   * What was shown may be nobody's business any more, so it goes with the right to see it. What
+   * somebody typed here is theirs still.
+   */
   #gone() {
     const text = document.createElement("p");
     text.textContent = _("This was removed, or you may no longer see it.");
@@ -196,7 +199,8 @@ export class LiveRegion extends HTMLElement {
     notice.className = "notice";
     notice.setAttribute("role", "status");
     notice.append(text, link);
-    this.replaceChildren(notice);
+    withdraw(this);
+    this.prepend(notice);
     this.removeAttribute("tag");
     this.removeAttribute("stamp");
     this.dataset["state"] = "gone";
