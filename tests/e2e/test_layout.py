@@ -137,3 +137,16 @@ def test_the_first_paint_is_complete_without_javascript(
     assert len(texts) > 1
     assert texts == seen["here"][0]
     assert seen["on their way"] == seen["here"]
+
+
+def test_a_long_title_is_cut_where_its_own_words_end(open_as: OpenAs) -> None:
+    page = live(open_as("owner", "/media?view=list"))
+    page.evaluate("document.documentElement.dir = 'rtl'")
+
+    title = page.locator(".row-title > bdi, .media-card h2 bdi").first
+    style = title.evaluate(
+        "(each) => (({ direction, textAlign, overflow }) => [direction, textAlign, overflow])"
+        "(getComputedStyle(each))"
+    )
+
+    assert style == ["ltr", "right", "hidden"]

@@ -152,6 +152,9 @@ def type_meanwhile(
                 page.keyboard.type(letter)
                 typed, caret = typed[:caret] + letter + typed[caret:], caret + 1
                 is_left_alone(caret, caret)
+            if caret < 2:  # a slow machine: it went all the way back
+                page.keyboard.press("End")
+                caret = len(typed)
             if len(typed) % 20 == 0 or len(typed) >= 150:
                 page.keyboard.press("Shift+ArrowLeft")
                 page.keyboard.press("Shift+ArrowLeft")
