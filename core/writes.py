@@ -18,6 +18,7 @@ from core.actions import Action
 from core.current import current_runtime
 from core.database import db, gave_way, reading
 from core.errors import Forbidden, Invalid, NotFound, SignInNeeded
+from core.events import Event
 from core.languages import gettext as _
 from core.outbox import ActionAnswer, OutboxEvent
 from core.stamps import Stamp
@@ -33,13 +34,14 @@ _LONGEST_WAIT_S = 0.05
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an action: its result in plain JSON types, and what it made stale."""
+    """What came of an action: its result in plain JSON types, what it emitted, and made stale."""
 
     result: Any
     message: str | None
     stale: tuple[str, ...]
     stamp: Stamp | None
     undo: Undo | None = None
+    events: tuple[Event, ...] = ()
 
 
 def run_action(
@@ -117,7 +119,7 @@ def _run_once(
                 "trace": work.trace,
             }
             work.before_commit = lambda: _remember_stale(answer, work)
-    return Outcome(result, work.message, work.stale, work.stamp, work.undo)
+    return Outcome(result, work.message, work.stale, work.stamp, work.undo, tuple(work.events))
 
 
 def check_access(needs: Access, access: Access, me: Me | None) -> None:

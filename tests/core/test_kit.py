@@ -1,6 +1,7 @@
 """The test kit: what a plugin's author gets, and what it says when a screen stays stale."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -156,9 +157,11 @@ def test_conformance_finds_the_original_bug_by_itself(site: Site, editor: Client
         conforms(site, chapters, [sign_in(site, "owner"), editor], examples=60)
 
     text = str(failed.value)
-    assert f"'{SUMMARY}' was changed by chapters.link_media, and nothing named it." in text
-    assert text.count("link_media(") == 1, "the sequence was not shortened"
-    assert "It emitted MediaUseChanged, MediaLinked, which named " in text
+    # Either of the two that link a video: which of them is met first is the dice's.
+    found = re.search(rf"'{SUMMARY}' was changed by chapters\.(link_media|relink), and noth", text)
+    assert found, text
+    assert text.count(f"\n    {found[1]}(") == 1, "the sequence was not shortened"
+    assert re.search(r"It emitted \w*(, \w+)*MediaLinked(, \w+)*, which named ", text)
     assert (
         'Write: @plugin.query("summary", …, stale_on=[ChapterAdded, ChapterRemoved, MediaUnlinked, '
         "MediaLinked])"
