@@ -168,6 +168,20 @@ test("what is gone is taken off the page", async () => {
   assert.equal(it.dataset["state"], "gone");
 });
 
+test("what goes where changes are not shown goes without a word", async () => {
+  const it = region();
+  const quiet = document.createElement("div");
+  quiet.setAttribute("data-live-quiet", "");
+  it.replaceWith(quiet);
+  quiet.append(it);
+
+  store.invalidate([KEY], { stamp: at(41) });
+  await reads.answer({ kind: "gone" });
+
+  assert.equal(it.childNodes.length, 0);
+  assert.equal(it.dataset["state"], "gone");
+});
+
 test("what somebody typed into what is gone is left to them, however often they are told", async () => {
   const field = '<p>old</p><form><label for="g">Title</label><input id="g" value="a"></form>';
   const it = region(undefined, field);

@@ -196,11 +196,11 @@ export class LiveRegion extends HTMLElement {
     link.href = "/";
     link.textContent = _("Go to your courses");
     const notice = document.createElement("div");
-    notice.className = "notice";
+    notice.className = "notice notice-away";
     notice.setAttribute("role", "status");
     notice.append(text, link);
     withdraw(this);
-    this.prepend(notice);
+    if (!this.closest("[data-live-quiet]")) this.prepend(notice);
     this.removeAttribute("tag");
     this.removeAttribute("stamp");
     this.dataset["state"] = "gone";
