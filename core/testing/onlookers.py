@@ -27,8 +27,9 @@ class Onlookers:
 
     def __init__(self, site: Site, plugin: Plugin, people: Sequence[Me], values: Values) -> None:
         self._site = site
-        self._plugin = plugin
         self._registry = site.runtime.registry
+        self._names = {p.name for q in self._registry.queries for p in q.required if not p.is_me}
+        self._names |= {p.name for a in plugin.actions for p in a.fields if p.annotation is int}
         self.people = people
         self._values = values
         self._ids: dict[str, dict[Any, int]] = {}
@@ -95,10 +96,8 @@ class Onlookers:
 
     def learn(self, data: Any) -> None:
         """Take every member that is called like a parameter of a query as one of its values."""
-        names = {p.name for q in self._registry.queries for p in q.required if not p.is_me}
-        names |= {p.name for a in self._plugin.actions for p in a.fields if p.annotation is int}
         for name, value in _members(data):
-            if name in names and isinstance(value, int | str):
+            if name in self._names and isinstance(value, int | str):
                 self._ids.setdefault(name, {})[value] = self._looks
 
 

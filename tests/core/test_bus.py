@@ -464,18 +464,18 @@ def test_after_an_answer_that_came_too_late_nobody_gets_it_for_another_question(
 def test_a_crowd_that_waits_for_connections_does_not_make_redis_look_away(
     server: RedisServer,
 ) -> None:
-    """Each answer takes 30 ms, a question may take 250, and thirty ask over one connection."""
+    """Each answer takes 30 ms, a question may take 100, and thirty ask over one connection."""
     with Proxy(Path(server.url.removeprefix("unix://"))) as proxy:
         proxy.delay(0.03)
         url = f"redis://127.0.0.1:{proxy.port}"
-        crowded = bus_at(url, redis_timeout_s=0.25, redis_pool_size=2)
+        crowded = bus_at(url, redis_timeout_s=0.1, redis_pool_size=2)
         with ThreadPoolExecutor(30) as pool:
             asked = [pool.submit(_is_told, crowded) for _ in range(30)]
             probed = pool.submit(crowded.probe)
             answered = [future.result() for future in asked]
         crowded.close()
 
-    assert sum(answered) >= 15, "those whose turn did not come are few"
+    assert sum(answered) >= 20, "those whose turn did not come are few"
     assert crowded._open_after == 0.0
     assert isinstance(probed.result(), Stamp)
 

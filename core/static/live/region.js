@@ -118,7 +118,7 @@ export class LiveRegion extends HTMLElement {
       case "gone":
         return this.#gone();
       case "signed-out":
-        this.#withdraw();
+        this.#signedOut();
         return this.#complain(401);
       case "failed":
         return this.#complain(update.status);
@@ -185,10 +185,7 @@ export class LiveRegion extends HTMLElement {
     this.#drop.observe(this, { subtree: true, attributeFilter: ["data-dragging"] });
   }
 
-  /**
-   * What was shown may be nobody's business any more, so it goes with the right to see it. What
-   * somebody typed here is theirs still.
-   */
+  /** What was shown may be nobody's business any more, so it goes with the right to see it. */
   #gone() {
     const text = document.createElement("p");
     text.textContent = _("This was removed, or you may no longer see it.");
@@ -199,22 +196,28 @@ export class LiveRegion extends HTMLElement {
     notice.className = "notice notice-away";
     notice.setAttribute("role", "status");
     notice.append(text, link);
-    withdraw(this);
-    if (!this.closest("[data-live-quiet]")) this.prepend(notice);
-    this.removeAttribute("tag");
-    this.removeAttribute("stamp");
+    this.#withdraw(notice);
     this.dataset["state"] = "gone";
     this.#dispatch("live:gone", { key: this.getAttribute("key") });
   }
 
-  /** Whoever sits here now may be somebody else; only what was typed here is left to them. */
-  #withdraw() {
+  /** Whoever sits here now may be somebody else. */
+  #signedOut() {
     if (this.dataset["state"] === "signed-out") return;
-    withdraw(this);
     const notice = document.createElement("p");
     notice.className = "notice notice-away";
     notice.textContent = _("You are signed out, so this is no longer shown.");
-    this.prepend(notice);
+    this.#withdraw(notice);
+  }
+
+  /**
+   * Take off what is shown, and say why; what somebody typed here is left to them.
+   *
+   * @param {HTMLElement} notice
+   */
+  #withdraw(notice) {
+    withdraw(this);
+    if (!this.closest("[data-live-quiet]")) this.prepend(notice);
     this.removeAttribute("tag");
     this.removeAttribute("stamp");
   }
