@@ -33,7 +33,9 @@ export class SignInNotice {
     const notice = this.#document.createElement("p");
     notice.className = "notice notice-bad";
     notice.setAttribute("role", "alert");
-    notice.append(_("You are signed out, so nothing can be saved or updated. "), link, ".");
+    const words = this.#document.createElement("span"); // one sentence: a notice sets its pieces apart
+    words.append(_("You are signed out, so nothing can be saved or updated. "), link, ".");
+    notice.append(words);
     const notices = this.#document.createElement("div");
     notices.className = "notices";
     notices.append(notice);
